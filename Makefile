@@ -1,0 +1,41 @@
+# Every target sets up .venv first; set-up is quiet and instant when nothing changed.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: demo test up bench lint lock
+
+demo: $(READY)
+	@$(BIN)/dialer demo
+
+up: $(READY)
+	@$(BIN)/dialer up
+
+test: lint
+	@$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy
+
+bench: $(READY)
+	@$(BIN)/python -m tests.benchmarks
+
+# uv when it is there (seconds), plain pip when it is not (under a minute); hashes either way.
+$(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (once) ..."
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+# Pins for Python 3.11-3.13, with hashes and without addresses. Needs uv.
+lock:
+	@uv lock -q --upgrade && uv export -q --no-header --no-emit-project --all-extras -o requirements.lock && rm uv.lock

@@ -1,0 +1,216 @@
+"""The life of one attempt. Pure: no clock, no database, no carrier (design §5).
+
+An attempt is one decision to ring one lead, made only after a check allowed it. Each state says
+what it means, who moves it on, and what recovery does with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dialer.errors import IllegalTransition
+
+
+class AttemptState(StrEnum):
+    INTENDED = "intended"
+    """Committed before the carrier is asked; holds the line. The process that claimed it places
+    it at its slot. Recovery refuses it as stale once ``valid_until`` has passed."""
+    PLACING = "placing"
+    """The one POST may be on the wire. Its process records the reply. Recovery calls it
+    ambiguous after 15 s."""
+    AMBIGUOUS = "ambiguous"
+    """The carrier was asked and the reply was lost: it may ring. A callback moves it on; else
+    recovery searches the carrier's queued, live and finished calls until it is found, or absent
+    twice."""
+    PLACED = "placed"
+    """The carrier said yes. Callbacks move it on. Recovery asks the carrier when they are late."""
+    RINGING = "ringing"
+    """A callback proved acceptance. Callbacks move it on, recovery as for placed."""
+    IN_CALL = "in_call"
+    """Answered; the answer document was served. The hangup callback ends it, recovery asks."""
+    ENDED = "ended"
+    """Final. The outcome says how. Late callbacks may still add facts, never another ring."""
+    REFUSED = "refused"
+    """Final: nothing rang. ``refusal`` says why. Only a signed callback, which proves us wrong,
+    reopens it."""
+    NEVER_PLACED = "never_placed"
+    """Final: the carrier does not know it, or dropped it from its queue. Reopened as refused."""
+
+
+class AttemptEvent(StrEnum):
+    PLACE = "place"
+    REFUSE = "refuse"
+    LOSE = "lose"
+    ACCEPT = "accept"
+    RING = "ring"
+    ANSWER = "answer"
+    HANG_UP = "hang_up"
+    FIND_ABSENT = "find_absent"
+
+
+class Refusal(StrEnum):
+    """Why nothing rang. The first five are ours (from intended), the rest the carrier's 4xx."""
+
+    STALE = "stale"
+    SUPPRESSED = "suppressed"
+    CAMPAIGN_STOPPED = "campaign_stopped"
+    WINDOW_CLOSED = "window_closed"
+    DRAINED = "drained"
+    NUMBER = "number"
+    CALLER_ID = "caller_id"
+    CREDENTIALS = "credentials"
+    NO_CREDIT = "no_credit"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
+    CONCURRENCY = "concurrency"
+    INVALID_REQUEST = "invalid_request"
+
+
+class Outcome(StrEnum):
+    COMPLETED = "completed"
+    MACHINE = "machine"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    INVALID_NUMBER = "invalid_number"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Disposition(StrEnum):
+    CONFIRMED = "confirmed"
+    RESCHEDULE = "reschedule"
+    QUALIFIED = "qualified"
+    NOT_QUALIFIED = "not_qualified"
+    CALLBACK = "callback"
+    TRANSFERRED = "transferred"
+    OPTED_OUT = "opted_out"
+    VOICEMAIL_LEFT = "voicemail_left"
+    INCOMPLETE = "incomplete"
+    UNREACHABLE = "unreachable"
+
+
+S, E = AttemptState, AttemptEvent
+
+_CALL_EVENTS = {E.RING: S.RINGING, E.ANSWER: S.IN_CALL, E.HANG_UP: S.ENDED}
+
+TRANSITIONS: Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]] = {
+    S.INTENDED: {E.PLACE: S.PLACING, E.REFUSE: S.REFUSED},
+    # A callback can overtake the reply: it proves acceptance.
+    S.PLACING: {E.ACCEPT: S.PLACED, E.REFUSE: S.REFUSED, E.LOSE: S.AMBIGUOUS, **_CALL_EVENTS},
+    S.AMBIGUOUS: {
+        E.ACCEPT: S.PLACED,
+        # Recovery may have called a slow reply lost; the reply is still the carrier's own word.
+        E.REFUSE: S.REFUSED,
+        E.FIND_ABSENT: S.NEVER_PLACED,
+        E.LOSE: S.AMBIGUOUS,
+        **_CALL_EVENTS,
+    },
+    # FIND_ABSENT from placed: dropped from the carrier's queue before it reached a phone.
+    S.PLACED: {
+        E.ACCEPT: S.PLACED,
+        E.LOSE: S.PLACED,
+        E.FIND_ABSENT: S.NEVER_PLACED,
+        **_CALL_EVENTS,
+    },
+    # From here the reply only adds its request_uuid, and repeats or late rings change nothing.
+    S.RINGING: {E.ACCEPT: S.RINGING, E.LOSE: S.RINGING, **_CALL_EVENTS},
+    S.IN_CALL: {
+        E.ACCEPT: S.IN_CALL,
+        E.LOSE: S.IN_CALL,
+        E.RING: S.IN_CALL,
+        E.ANSWER: S.IN_CALL,
+        E.HANG_UP: S.ENDED,
+    },
+    S.ENDED: {event: S.ENDED for event in (E.ACCEPT, E.LOSE, E.RING, E.ANSWER, E.HANG_UP)},
+    # A signed callback after we gave up: the carrier rang after all. Reopen (design §5).
+    S.REFUSED: dict(_CALL_EVENTS),
+    S.NEVER_PLACED: dict(_CALL_EVENTS),
+}
+
+LIVE = frozenset({S.INTENDED, S.PLACING, S.AMBIGUOUS, S.PLACED, S.RINGING, S.IN_CALL})
+"""States that use one unit of the carrier's cap and hold their phone's line."""
+FINAL = frozenset({S.ENDED, S.REFUSED, S.NEVER_PLACED})
+RANG_OR_MAY_HAVE = frozenset({S.AMBIGUOUS, S.PLACED, S.RINGING, S.IN_CALL, S.ENDED})
+
+
+def advance(state: AttemptState, event: AttemptEvent) -> AttemptState:
+    """Return the state after ``event``; raise `IllegalTransition` if it makes no sense."""
+    moves = TRANSITIONS[state]
+    if event not in moves:
+        raise IllegalTransition(state, event, sorted(moves))
+    return moves[event]
+
+
+def reopens(state: AttemptState, event: AttemptEvent) -> bool:
+    """True when a callback proves that an attempt we had given up did reach a phone."""
+    return state in (S.REFUSED, S.NEVER_PLACED) and event in _CALL_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class HangupFacts:
+    """How the carrier says a call ended (plivo.md §2.4); any field may be missing."""
+
+    code: int | None
+    cause: str | None
+    status: str | None
+    source: str | None
+    was_answered: bool
+    is_machine: bool
+
+
+O = Outcome  # noqa: E741 - the table below reads as one column of outcomes
+
+# plivo.md §2.4, the "dialer class" column. Codes above 4000 that follow an answer are completed.
+OUTCOME_OF_CODE: Mapping[int, Outcome] = {
+    1000: O.CANCELLED,
+    1010: O.FAILED,
+    1020: O.FAILED,
+    2000: O.INVALID_NUMBER,
+    2010: O.NO_ANSWER,
+    3000: O.NO_ANSWER,
+    3010: O.BUSY,
+    3020: O.REJECTED,
+    3040: O.REJECTED,
+    3050: O.INVALID_NUMBER,
+    3100: O.BUSY,
+    3110: O.REJECTED,
+    3120: O.INVALID_NUMBER,
+    6010: O.NO_ANSWER,
+    9100: O.MACHINE,
+}
+_OUTCOME_OF_CAUSE: Mapping[str, Outcome] = {
+    "USER_BUSY": O.BUSY,
+    "NO_ANSWER": O.NO_ANSWER,
+    "CALL_REJECTED": O.REJECTED,
+    "ORIGINATOR_CANCEL": O.CANCELLED,
+    "UNALLOCATED_NUMBER": O.INVALID_NUMBER,
+}
+_OUTCOME_OF_STATUS: Mapping[str, Outcome] = {
+    "busy": O.BUSY,
+    "no-answer": O.NO_ANSWER,
+    "timeout": O.NO_ANSWER,
+    "cancel": O.CANCELLED,
+}
+# We could not serve the call (7xxx, 8xxx) or the carrier broke (5xxx): nobody was spoken to.
+_FAULT_CODES = range(5000, 5999), range(7000, 8999)
+OUT_OF_CREDIT_CODE = 1010
+
+
+def outcome_of(facts: HangupFacts) -> Outcome:
+    """Classify an ended call; what cannot be classified is ``failed``, never a guess at success."""
+    if facts.is_machine or facts.code == 9100:
+        return O.MACHINE
+    is_fault = facts.code is not None and any(facts.code in codes for codes in _FAULT_CODES)
+    if facts.was_answered:
+        return O.FAILED if is_fault else O.COMPLETED
+    if is_fault:
+        return O.FAILED
+    if facts.code in OUTCOME_OF_CODE:
+        return OUTCOME_OF_CODE[facts.code]
+    if facts.code is None or facts.code == 0 or facts.code >= 4000:
+        by_cause = _OUTCOME_OF_CAUSE.get(facts.cause or "")
+        return by_cause or _OUTCOME_OF_STATUS.get(facts.status or "", O.FAILED)
+    return O.FAILED
