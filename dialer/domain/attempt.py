@@ -208,8 +208,8 @@ def outcome_of(facts: HangupFacts) -> Outcome:
         return O.FAILED if is_fault else O.COMPLETED
     if is_fault:
         return O.FAILED
-    if facts.code in OUTCOME_OF_CODE:
-        return OUTCOME_OF_CODE[facts.code]
+    if facts.code is not None and (known := OUTCOME_OF_CODE.get(facts.code)):
+        return known
     if facts.code is None or facts.code == 0 or facts.code >= 4000:
         by_cause = _OUTCOME_OF_CAUSE.get(facts.cause or "")
         return by_cause or _OUTCOME_OF_STATUS.get(facts.status or "", O.FAILED)

@@ -1,0 +1,123 @@
+"""The database: one engine a process, one transaction a request or job, one product clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from dialer.errors import Unavailable
+from dialer.store.tables import accounts
+
+T = TypeVar("T")
+
+# One account is seeded; every table is keyed by it so that many can live side by side.
+ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
+
+RERUN_STATES = frozenset({"40P01", "40001"})  # deadlock, serialization failure (design §6.0)
+_MOST_RUNS = 6
+
+
+def asyncpg_url(url: str) -> str:
+    """Return ``postgres://…`` or ``postgresql://…`` as SQLAlchemy wants it for asyncpg."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
+        raise Unavailable("DATABASE_URL: only postgresql:// addresses are supported")
+    return f"postgresql+asyncpg://{rest}"
+
+
+def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
+    """Return an engine whose errors never show parameters: they hold phone numbers."""
+    return create_async_engine(
+        asyncpg_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args={"timeout": 10, "server_settings": {"timezone": "UTC", "jit": "off"}},
+    )
+
+
+@dataclass(slots=True)
+class Tx:
+    """One open transaction. ``now`` is the product time read when it began."""
+
+    connection: AsyncConnection
+    account_id: UUID
+    now: datetime
+    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return await self.connection.execute(statement, parameters)
+
+    async def one_or_none(self, statement: Any) -> Any:
+        return (await self.connection.execute(statement)).one_or_none()
+
+    async def all(self, statement: Any) -> Any:
+        return (await self.connection.execute(statement)).all()
+
+    async def scalar(self, statement: Any) -> Any:
+        return (await self.connection.execute(statement)).scalar()
+
+
+class Database:
+    """Opens transactions. Everything else is functions that take a `Tx`."""
+
+    def __init__(self, engine: AsyncEngine, account_id: UUID = ACCOUNT_ID) -> None:
+        self.engine = engine
+        self.account_id = account_id
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """Open one transaction; commit at the end, then run what was left for after it."""
+        async with self.engine.begin() as connection:
+            tx = Tx(connection, self.account_id, await product_now(connection, self.account_id))
+            yield tx
+        for action in tx.after_commit:
+            await action()
+
+    async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""
+        for turn in range(1, _MOST_RUNS + 1):
+            try:
+                async with self.begin() as tx:
+                    return await work(tx)
+            except DBAPIError as error:
+                if not must_rerun(error) or turn == _MOST_RUNS:
+                    raise
+                await asyncio.sleep(0.01 * turn * turn)
+        raise AssertionError("unreachable")
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+
+def must_rerun(error: DBAPIError) -> bool:
+    """True when the same transaction, run again, may well succeed."""
+    return getattr(error.orig, "sqlstate", None) in RERUN_STATES
+
+
+async def product_now(connection: AsyncConnection, account_id: UUID) -> datetime:
+    """Read the product clock: the database's own clock plus the stored offset (design §4)."""
+    row = (
+        await connection.execute(
+            select(func.clock_timestamp(), accounts.c.clock_offset_us).where(
+                accounts.c.id == account_id
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise Unavailable("the database has no account row; run `dialer db upgrade`")
+    clock: datetime = row[0]
+    return clock + timedelta(microseconds=row[1])

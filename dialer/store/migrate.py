@@ -1,0 +1,67 @@
+"""Bring a database to the newest schema and seed the one account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import dialer
+from dialer.errors import Unavailable
+from dialer.store.engine import ACCOUNT_ID
+from dialer.store.tables import accounts, carrier_accounts
+
+# Any 64-bit number of our own; two processes that start together migrate one after the other.
+_MIGRATION_LOCK = 0x6469616C6572
+GENESIS_HEAD = bytes(32)
+OLDEST_POSTGRES = 150000
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration, from the checkout or from the installed package."""
+    package = Path(dialer.__file__).parent
+    for home in (package / "share", package.parent):
+        if (home / "migrations" / "env.py").exists():
+            config = Config(home / "alembic.ini")
+            config.attributes["connection"] = connection
+            return config
+    raise Unavailable("the migrations folder is missing; install dialer from its repository")
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    command.upgrade(alembic_config(connection), revision)
+
+
+def _downgrade(connection: Connection, revision: str) -> None:
+    command.downgrade(alembic_config(connection), revision)
+
+
+async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+    """Migrate to ``revision`` in one transaction, then seed what is missing."""
+    async with engine.begin() as connection:
+        version = await connection.scalar(text("select current_setting('server_version_num')::int"))
+        if version < OLDEST_POSTGRES:
+            raise Unavailable(f"Postgres {version // 10000} is too old; 15 or newer is needed")
+        await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        await connection.run_sync(_upgrade, revision)
+        if revision == "head":
+            await connection.execute(
+                insert(accounts)
+                .values(id=ACCOUNT_ID, name="default", chain_head=GENESIS_HEAD)
+                .on_conflict_do_nothing()
+            )
+            await connection.execute(
+                insert(carrier_accounts)
+                .values(account_id=ACCOUNT_ID, carrier="plivo", cap=50, cps=2.0)
+                .on_conflict_do_nothing()
+            )
+
+
+async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:
+    """Undo migrations down to ``revision``."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_downgrade, revision)
