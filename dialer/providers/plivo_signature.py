@@ -12,14 +12,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from plivo.utils.signature_v3 import construct_get_url, construct_post_url, get_signature_v3
 
+from dialer.providers.plivo_values import Form
+
 SIGNATURE_HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
 NONCE_HEADER = "x-plivo-signature-v3-nonce"
 
 # A signature is 44 characters and a rotating account has a few; a nonce has 20 digits.
 _MAX_HEADER_CHARS = 1024
 _UPGRADE_SCHEMES = ("http", "wss", "https", "ws")
-
-Form = Mapping[str, str | Sequence[str]]
 
 
 def is_signed(method: str, url: str, params: Form, headers: Mapping[str, str], token: str) -> bool:

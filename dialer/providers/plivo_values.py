@@ -7,6 +7,7 @@ never zero, never a guess.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urldefrag
@@ -14,6 +15,9 @@ from urllib.parse import urldefrag
 # §2.5: connect and read time in ms, retries, and what to retry on. Without it a 5xx from us
 # during a restart would lose the callback. A fragment is not part of the signed URL.
 CALLBACK_TUNING = "ct=2000&rt=5000&rc=3&rp=all"
+
+# A decoded form body: a field that came more than once is a list.
+Form = Mapping[str, str | Sequence[str]]
 
 _DIGITS = re.compile(r"\+?([1-9][0-9]{6,14})")
 _WHOLE = re.compile(r"[0-9]{1,9}")
