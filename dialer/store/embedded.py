@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,8 @@ from pathlib import Path
 from dialer.errors import Unavailable
 from dialer.store.embedded_account import server_account
 from dialer.store.embedded_binaries import Installation, find_installation
-from dialer.store.embedded_server import Server, create_cluster, start_or_join, stop
+from dialer.store.embedded_postmaster import remove_socket_dir, stop
+from dialer.store.embedded_server import Server, create_cluster, start_or_join
 
 LOCK_LIMIT_S = 90.0  # longer than a start or a stop takes at worst
 
@@ -62,10 +64,13 @@ class EmbeddedPostgres:
     def __init__(self, data_dir: Path, gate: int, users: int, *, durable: bool) -> None:
         self._data_dir, self._gate, self._users = data_dir, gate, users
         self._durable, self._released = durable, False
+        self._child: subprocess.Popen[bytes] | None = None
         self.cluster = self._running_cluster()
 
     def ensure_running(self) -> Cluster:
         """Start the server again if it was killed; on its old port unless that is taken."""
+        if self._released:
+            raise Unavailable("this hold on the embedded Postgres was released: acquire it again")
         with _disk_trouble(self._data_dir), _exclusive(self._gate):
             self.cluster = self._running_cluster()
         return self.cluster
@@ -78,7 +83,8 @@ class EmbeddedPostgres:
         try:
             with _exclusive(self._gate):
                 if _is_last(self._users):
-                    stop(self._data_dir / "postgres")
+                    stop(self._data_dir / "postgres", self._child)
+                    remove_socket_dir(self.cluster.socket_dir)
                 # Unlocked by hand: a forked child may hold a copy of the handle.
                 fcntl.flock(self._users, fcntl.LOCK_UN)
         finally:
@@ -98,7 +104,8 @@ class EmbeddedPostgres:
         if is_new:
             create_cluster(server, password)
         check_major(folder, installation)
-        postmaster, _ = start_or_join(server)
+        postmaster, child = start_or_join(server)
+        self._child = child or self._child
         dsn = f"postgresql://dialer:{password}@127.0.0.1:{postmaster.port}/dialer"
         return Cluster(dsn, postmaster.socket_dir, installation.version, self._data_dir)
 

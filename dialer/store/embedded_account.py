@@ -57,7 +57,13 @@ def server_account(cluster: Path) -> Account:
     """Ourselves, or for root the owner of ``cluster``, else the first of `STEP_DOWN_TO`."""
     if os.geteuid() != 0:
         return _account_of(os.geteuid(), os.getegid())
-    if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
+    if cluster.exists():
+        owner = cluster.stat()
+        if owner.st_uid == 0:  # a backup put back by root
+            raise Unavailable(
+                f"{cluster} belongs to root, which Postgres refuses to run as: give it back with "
+                f"`chown -R {STEP_DOWN_TO[0]} {cluster}`"
+            )
         return _account_of(owner.st_uid, owner.st_gid)
     for name in STEP_DOWN_TO:
         try:

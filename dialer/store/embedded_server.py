@@ -1,7 +1,6 @@
-"""One Postgres server on one data folder: make the cluster, start it, see it, stop it.
+"""Make the cluster of the embedded Postgres, and start its server or join the one that runs.
 
-What runs is read from Postgres' own `postmaster.pid`, never from a note of ours that a crash
-could leave wrong. The caller holds the start lock of `dialer.store.embedded` throughout.
+The caller holds the gate lock of `dialer.store.embedded` throughout.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,13 +20,18 @@ from pathlib import Path
 from dialer.errors import Unavailable
 from dialer.store.embedded_account import Account, child_environment
 from dialer.store.embedded_binaries import Installation
+from dialer.store.embedded_postmaster import (
+    POLL_S,
+    SOCKET_PREFIX,
+    Postmaster,
+    is_running,
+    read_pid_file,
+    remove_socket_dir,
+    stop,
+)
 
 START_LIMIT_S = 60.0  # crash recovery replays the log before the server says it is ready
-FAST_STOP_LIMIT_S = 20.0
-IMMEDIATE_STOP_LIMIT_S = 10.0  # the postmaster kills stuck children itself after 5 s
-POLL_S = 0.01
 SOCKET_DIR_LIMIT_BYTES = 86  # macOS allows 103 with "/.s.PGSQL.65535", Linux 107
-SOCKET_PREFIX = "dialer-pg-"
 LOG_LIMIT_BYTES = 10_000_000
 HERE = "/proc/self/cwd"
 # Said by a server that lost a race it can win on the next try: for a port, or against the
@@ -42,59 +45,12 @@ host all dialer 127.0.0.1/32 scram-sha-256
 
 
 @dataclass(frozen=True, slots=True)
-class Postmaster:
-    """What `postmaster.pid` says; port and socket folder are empty while the server starts."""
-
-    pid: int
-    port: int
-    socket_dir: str
-    status: str  # starting, ready, stopping
-
-
-@dataclass(frozen=True, slots=True)
 class Server:
     installation: Installation
     account: Account
     cluster: Path  # the folder Postgres calls its data directory
     log: Path
     durable: bool
-
-
-def parse_pid_file(text: str) -> Postmaster | None:
-    """Lines: pid, data folder, start, port, socket folder, address, shared memory, status."""
-    lines = [line.strip() for line in text.splitlines()] + [""] * 8
-    if not lines[0].isdigit():
-        return None
-    port = int(lines[3]) if lines[3].isdigit() else 0
-    return Postmaster(int(lines[0]), port, lines[4], lines[7])
-
-
-def read_pid_file(cluster: Path) -> Postmaster | None:
-    try:
-        return parse_pid_file((cluster / "postmaster.pid").read_text())
-    except FileNotFoundError:
-        return None
-
-
-def is_running(pid: int, cluster: Path) -> bool:
-    """Whether ``pid`` is a live postmaster of ``cluster``, not a zombie or a reused number.
-
-    A postmaster's working directory is its cluster, whatever it was called with.
-    """
-    if sys.platform == "linux":
-        try:
-            return os.readlink(f"/proc/{pid}/cwd") == str(cluster)
-        except OSError:  # gone, a zombie, or somebody else's
-            return False
-    shown = subprocess.run(
-        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout
-    return str(cluster) in shown and not shown.lstrip().startswith("Z")
-
-
-def running(cluster: Path) -> Postmaster | None:
-    postmaster = read_pid_file(cluster)
-    return postmaster if postmaster and is_running(postmaster.pid, cluster) else None
 
 
 def create_cluster(server: Server, password: str) -> None:
@@ -136,41 +92,26 @@ def start_or_join(server: Server) -> tuple[Postmaster, subprocess.Popen[bytes] |
     deadline = time.monotonic() + START_LIMIT_S
     child: subprocess.Popen[bytes] | None = None
     log_start = 0
-    while time.monotonic() < deadline:
-        noted = read_pid_file(server.cluster)
-        if noted and is_running(noted.pid, server.cluster):
-            if noted.status == "ready":
-                return noted, child if child and child.pid == noted.pid else None
-        elif child is None or child.poll() is not None:
-            if child is not None:
-                _raise_unless_worth_another_try(server, log_start)
-            _clear(server.cluster, noted)
-            log_start = _rotate(server.log)
-            child = _spawn(server, noted.port if noted else 0)
-        time.sleep(POLL_S)
-    raise Unavailable(
-        f"the embedded Postgres was not ready after {START_LIMIT_S:.0f} s: see {server.log}, "
-        "or set DATABASE_URL"
-    )
-
-
-def stop(cluster: Path) -> None:
-    """End the server of ``cluster`` if one runs; it is gone with all its children on return."""
-    for number, limit_s in (
-        (signal.SIGINT, FAST_STOP_LIMIT_S),
-        (signal.SIGQUIT, IMMEDIATE_STOP_LIMIT_S),
-    ):
-        postmaster = running(cluster)
-        if postmaster is None:
-            return
-        os.kill(postmaster.pid, number)
-        deadline = time.monotonic() + limit_s
-        while is_running(postmaster.pid, cluster) and time.monotonic() < deadline:
+    try:
+        while time.monotonic() < deadline:
+            noted = read_pid_file(server.cluster)
+            if noted and is_running(noted.pid, server.cluster):
+                if noted.status == "ready":
+                    return noted, child if child and child.pid == noted.pid else None
+            elif child is None or child.poll() is not None:
+                if child is not None:
+                    _raise_unless_worth_another_try(server, log_start)
+                _clear(server.cluster, noted)
+                log_start = _rotate(server.log)
+                child = _spawn(server, noted.port if noted else 0)
             time.sleep(POLL_S)
-        if not is_running(postmaster.pid, cluster):
-            _remove_socket_dir(postmaster.socket_dir)
-            return
-    raise Unavailable(f"the embedded Postgres in {cluster} does not stop: end its processes")
+    except KeyboardInterrupt:
+        stop(server.cluster, child)
+        raise
+    raise Unavailable(  # and it goes on: stopped now, a long recovery would never end
+        f"the embedded Postgres was not ready after {START_LIMIT_S:.0f} s, it may be recovering "
+        f"from a crash: try again in a minute (see {server.log}; or set DATABASE_URL)"
+    )
 
 
 def _spawn(server: Server, last_port: int) -> subprocess.Popen[bytes]:
@@ -260,7 +201,7 @@ def _clear(cluster: Path, stale: Postmaster | None) -> None:
     """
     if stale is None:
         return
-    _remove_socket_dir(stale.socket_dir)
+    remove_socket_dir(stale.socket_dir)
     try:
         os.kill(stale.pid, 0)
     except ProcessLookupError:
@@ -280,12 +221,6 @@ def _socket_dir(server: Server) -> str:
         beside = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir="/tmp"))
     os.chown(beside, server.account.uid, server.account.gid)
     return str(beside)
-
-
-def _remove_socket_dir(socket_dir: str) -> None:
-    folder = Path(socket_dir)
-    if folder.parent == Path("/tmp") and folder.name.startswith(SOCKET_PREFIX):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port(wanted: int) -> int:
