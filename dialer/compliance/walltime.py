@@ -122,6 +122,8 @@ def unite(spans: Iterable[Span]) -> tuple[Span, ...]:
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
     left = tuple(spans)
     for hole_start, hole_end in holes:
-        halves = (half for a, b in left for half in ((a, min(b, hole_start)), (max(a, hole_end), b)))
+        halves = (
+            half for a, b in left for half in ((a, min(b, hole_start)), (max(a, hole_end), b))
+        )
         left = tuple((a, b) for a, b in halves if a < b)
     return left

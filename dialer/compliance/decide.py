@@ -1,0 +1,247 @@
+"""May we place this call now? One pure function from facts, packs and an instant to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dialer.compliance import schema
+from dialer.compliance.case import Case, finding
+from dialer.compliance.facts import Facts, Narrowing
+from dialer.compliance.numbering import NON_GEOGRAPHIC, Number, read_number
+from dialer.compliance.packs import Pack
+from dialer.compliance.plan import PackRule, Plan, active_on, make_plan
+from dialer.compliance.preferences import Preferences
+from dialer.compliance.rules_consent import check_consent, check_consent_age
+from dialer.compliance.rules_history import cap_opens_at, gap_opens_at
+from dialer.compliance.rules_register import check_register, window_preferences
+from dialer.compliance.rules_sender import check_caller, check_declaration, check_event_age
+from dialer.compliance.verdict import RANK, TIME_REASONS, Finding, PackRef, Verdict
+from dialer.compliance.walltime import DAY_S, epoch_s, instant, wall_s
+from dialer.compliance.windows import (
+    SEARCH_DAYS,
+    WHOLE_DAY,
+    Schedule,
+    closed_now,
+    closes_at,
+    is_open,
+    make_schedule,
+    next_open,
+)
+from dialer.compliance.zones import find_zone, zones_of
+
+__all__ = ["Finding", "PackRef", "Verdict", "any_zone_open", "decide"]
+
+#: Places a country's rules reach beyond the country's own region code.
+_DEPENDENCIES = {
+    "US": frozenset(("PR", "VI", "GU", "AS", "MP")),
+    "GB": frozenset(("GG", "JE", "IM")),
+    "AU": frozenset(("CX", "CC")),
+}
+_ALL_ON = Preferences(bands_on=WHOLE_DAY)
+
+
+def decide(facts: Facts, packs: Sequence[Pack], now: datetime) -> Verdict:
+    """Judge one call at ``now`` (aware); ``packs`` stand parent first and all must allow.
+
+    Every failing rule is found; the primary code is the first in the reference's order, and
+    within one code the first in stack order. `ValueError` if ``now`` is naive.
+    """
+    if now.tzinfo is None:
+        raise ValueError("a decision needs an aware instant; give `now` a time zone")
+    number = read_number(facts.phone)
+    applied = tuple(pack for pack in packs if _covers(pack, number))
+    zones = zones_of(number, applied, facts.zones, facts.lead_zone) if applied else ()
+    strangers = list(_judge_number(facts, number, applied, zones))
+    if strangers:
+        refs = tuple(pack.ref for pack in applied)
+        return _denied(strangers, None, zones, refs, ())
+    return _judge(facts, make_plan(applied, facts.category, facts.mode), zones, now)
+
+
+def any_zone_open(
+    packs: Sequence[Pack],
+    category: str,
+    mode: str,
+    narrowing: Narrowing,
+    zones: Iterable[str],
+    now: datetime,
+) -> bool:
+    """Say False only when no lead could be allowed now, so that a campaign need not be claimed.
+
+    zones: the leads' own, as many as are known; those the packs name are always tried too. A
+    band a subscriber may have switched on counts as open, and a pack for some area codes only,
+    or one that reads zones off the number, is taken to allow.
+    """
+    general = tuple(pack for pack in packs if not pack.header.area_codes)
+    if not general or any(pack.header.zones.mode == "number" for pack in general):
+        return bool(packs)
+    plan, second = make_plan(general, category, mode), epoch_s(now)
+    for name in {*zones, *(name for pack in general for name in _named_zones(pack))}:
+        zone = find_zone(name)
+        if zone is not None:
+            if is_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second):
+                return True
+    return False
+
+
+def _named_zones(pack: Pack) -> Iterator[str]:
+    yield from pack.header.zones.zones
+    for names in pack.header.zones.prefixes.values():
+        yield from names
+
+
+def _covers(pack: Pack, number: Number) -> bool:
+    """Calling codes are shared between countries, so the region must fit where it is known."""
+    header = pack.header
+    if header.calling_code != number.calling_code:
+        return False
+    if header.area_codes and not number.national.startswith(header.area_codes):
+        return False
+    country = header.jurisdiction[:2]
+    own = number.region in (None, country)
+    return own or number.region in _DEPENDENCIES.get(country, frozenset())
+
+
+def _judge_number(
+    facts: Facts, number: Number, packs: tuple[Pack, ...], zones: tuple[ZoneInfo, ...]
+) -> Iterator[Finding]:
+    """What makes every other question moot, because no rule or clock can be chosen."""
+    if not number.is_valid:
+        yield Finding("NUMBER_INVALID", None, None, "No such number; give it in full, +91…")
+    elif problem := _stack_problem(packs):
+        yield Finding("NO_RULE_PACK", None, None, problem)
+    elif {number.kind, facts.number_type} & NON_GEOGRAPHIC:
+        detail = f"Not a person's line ({facts.number_type or number.kind})."
+        yield Finding("NON_GEOGRAPHIC_NUMBER", None, None, detail)
+    elif not zones:
+        detail = "The callee's time zone cannot be told; correct the lead's timezone."
+        yield Finding("ZONE_UNRESOLVED", None, None, detail)
+    else:
+        return
+    yield from _judge_opt_out(facts)
+
+
+def _stack_problem(packs: tuple[Pack, ...]) -> str | None:
+    if not packs:
+        return "No loaded rule pack covers this number's country; add one to the campaign."
+    seen: set[str] = set()
+    for pack in packs:
+        if pack.header.parent is not None and pack.header.parent not in seen:
+            return f"Pack {pack.id} needs its parent {pack.header.parent} before it."
+        seen.add(pack.id)
+    return None
+
+
+def _judge_opt_out(facts: Facts) -> Iterator[Finding]:
+    if facts.suppressed:
+        yield Finding("INTERNAL_OPT_OUT", None, None, "The number is on the do-not-call list.")
+
+
+def _judge(facts: Facts, plan: Plan, zones: tuple[ZoneInfo, ...], now: datetime) -> Verdict:
+    second = epoch_s(now)
+    days = tuple(wall_s(zone, second) // DAY_S for zone in zones)
+    active = active_on(plan, min(days), max(days))
+    case = Case(facts, now, zones, days, active)
+    findings = list(_judge_opt_out(facts))
+    for pack in active.windowless:
+        detail = f"{pack.id} has no calling window for {facts.category}, so it allows none."
+        findings.append(Finding("NO_WINDOW_RULE", None, pack.id, detail))
+    opens_at = now
+    for entry in active.rules:
+        waits_until = _check(entry, case, findings)
+        if waits_until is not None and waits_until > opens_at:
+            opens_at = waits_until
+    schedule = make_schedule(plan.windows, zones, window_preferences(case), facts.narrowing)
+    if not is_open(schedule, second):
+        findings += closed_now(schedule, second)
+    if findings:
+        return _denied(
+            findings, _opening(schedule, opens_at, findings), zones, plan.refs, active.evaluated
+        )
+    ends = closes_at(schedule, second)
+    return Verdict(
+        allowed=True,
+        code="OK",
+        rule_id=None,
+        codes=(),
+        findings=(),
+        next_allowed_at=None,
+        window_ends_at=None if ends is None else instant(ends),
+        zones=tuple(zone.key for zone in zones),
+        packs=plan.refs,
+        evaluated=active.evaluated,
+    )
+
+
+def _check(entry: PackRule, case: Case, findings: list[Finding]) -> datetime | None:
+    """Ask one rule; return the instant it waits for if it is a rule of time that denies."""
+    match entry.rule:
+        case schema.ConsentNeeded() as rule:
+            findings += check_consent(entry, rule, case)
+        case schema.ConsentAge() as rule:
+            findings += check_consent_age(entry, rule, case)
+        case schema.Dnc() as rule:
+            findings += check_register(entry, rule, case)
+        case schema.Cli() as rule:
+            findings += check_caller(entry, rule, case)
+        case schema.DialerDeclaration() as rule:
+            findings += check_declaration(entry, rule, case)
+        case schema.EventAge() as rule:
+            findings += check_event_age(entry, rule, case)
+        case schema.Cap() as rule:
+            detail = f"At most {rule.max} {rule.counts} in {rule.period}."
+            return _wait(cap_opens_at(rule, case), entry, "ATTEMPT_CAP", detail, case, findings)
+        case schema.Gap() as rule:
+            detail = f"At least {rule.min_gap} after the last {rule.after}."
+            return _wait(gap_opens_at(rule, case), entry, "MIN_GAP", detail, case, findings)
+    return None
+
+
+def _wait(
+    opens_at: datetime | None,
+    entry: PackRule,
+    code: str,
+    detail: str,
+    case: Case,
+    findings: list[Finding],
+) -> datetime | None:
+    if opens_at is None or opens_at <= case.now:
+        return None
+    findings.append(finding(entry, code, detail))
+    return opens_at
+
+
+def _opening(schedule: Schedule, opens_at: datetime, findings: list[Finding]) -> datetime | None:
+    """Return the first instant all rules of time pass, None if waiting alone does not help."""
+    if any(found.code not in TIME_REASONS for found in findings):
+        return None
+    second = next_open(schedule, epoch_s(opens_at))
+    if second is None:
+        detail = f"No instant in {SEARCH_DAYS} days is inside every window of every zone."
+        findings.append(Finding("NO_COMMON_WINDOW", None, None, detail))
+        return None
+    return max(opens_at, instant(second))
+
+
+def _denied(
+    findings: list[Finding],
+    next_allowed_at: datetime | None,
+    zones: tuple[ZoneInfo, ...],
+    refs: tuple[PackRef, ...],
+    evaluated: tuple[str, ...],
+) -> Verdict:
+    ordered = sorted(findings, key=lambda found: RANK[found.code])  # stable: stack order within
+    return Verdict(
+        allowed=False,
+        code=ordered[0].code,
+        rule_id=ordered[0].rule_id,
+        codes=tuple(dict.fromkeys(found.code for found in ordered)),
+        findings=tuple(ordered),
+        next_allowed_at=next_allowed_at,
+        window_ends_at=None,
+        zones=tuple(zone.key for zone in zones),
+        packs=refs,
+        evaluated=evaluated,
+    )

@@ -1,0 +1,160 @@
+"""Rule packs: found by name, read from TOML, checked whole, and never changed afterwards.
+
+Shipped packs are the files beside this one in ``packs/``; a folder of the operator's adds more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from dialer.compliance import schema
+from dialer.compliance.verdict import PackRef
+from dialer.compliance.walltime import day_of
+from dialer.compliance.zones import find_zone
+from dialer.errors import InvalidInput, NotFound
+
+SHIPPED = Path(__file__).with_name("packs")
+R = TypeVar("R", bound=schema.Rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One pack. Two packs are equal when their bytes are.
+
+    calendars: days since 1970-01-01, by the calendar's name.
+    """
+
+    ref: PackRef
+    header: schema.Header = field(compare=False)
+    rules: tuple[schema.AnyRule, ...] = field(compare=False)
+    calendars: Mapping[str, frozenset[int]] = field(compare=False)
+
+    @property
+    def id(self) -> str:
+        return self.ref.id
+
+    @property
+    def version(self) -> str:
+        return self.ref.version
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the file's bytes."""
+        return self.ref.sha256
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """Every category some rule speaks of."""
+        return frozenset(category for rule in self.rules for category in rule.categories)
+
+    def rules_of(self, kind: type[R]) -> tuple[R, ...]:
+        """Return the enabled rules of one kind, in the order of the file."""
+        return tuple(rule for rule in self.rules if isinstance(rule, kind) and rule.enabled)
+
+
+def find_packs(ids: Sequence[str], folders: Sequence[Path] = ()) -> tuple[Pack, ...]:
+    """Return the named packs, each behind its parent, which is added when not named.
+
+    Raises `NotFound` for a name no folder has, `InvalidInput` for a pack that cannot be trusted.
+    """
+    known = _pack_files(folders)
+    stack: dict[str, Pack] = {}
+    for pack_id in ids:
+        for pack in reversed(_with_parents(pack_id, known)):
+            stack.setdefault(pack.id, pack)
+    return tuple(stack.values())
+
+
+def load_pack(path: Path) -> Pack:
+    """Read one file; `InvalidInput` names the file, the place in it and what is wrong."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
+    return read_pack(raw, path)
+
+
+def read_pack(raw: bytes, path: Path) -> Pack:
+    """Check the bytes of a pack; ``path`` is for the message and must be named for its id."""
+    try:
+        found = msgspec.convert(tomllib.loads(raw.decode()), schema.PackFile)
+        _check(found, path)
+    except (ValueError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"{path}: {error}") from error
+    header = found.pack
+    return Pack(
+        ref=PackRef(header.id, header.version, hashlib.sha256(raw).hexdigest()),
+        header=header,
+        rules=found.rule,
+        calendars={
+            name: frozenset(map(day_of, calendar.dates))
+            for name, calendar in found.calendars.items()
+        },
+    )
+
+
+def _pack_files(folders: Iterable[Path]) -> dict[str, Path]:
+    files = {path.stem: path for path in SHIPPED.glob("*.toml")}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            if path.stem in files:  # a laxer copy of a shipped pack must not slip in its place
+                raise InvalidInput(f"{path}: a pack {path.stem!r} exists already; rename yours")
+            files[path.stem] = path
+    return files
+
+
+def _with_parents(pack_id: str, known: Mapping[str, Path]) -> list[Pack]:
+    """Return the pack, its parent, the parent's parent, …"""
+    line: list[Pack] = []
+    wanted: str | None = pack_id
+    while wanted is not None:
+        if wanted not in known:
+            raise NotFound(f"no rule pack {wanted!r}; there are: {', '.join(sorted(known))}")
+        if any(pack.id == wanted for pack in line):
+            raise InvalidInput(f"rule pack {wanted!r} is its own ancestor; correct `parent`")
+        path = known[wanted]
+        line.append(_load_shipped(path) if path.parent == SHIPPED else load_pack(path))
+        wanted = line[-1].header.parent
+    return line
+
+
+@lru_cache(maxsize=64)
+def _load_shipped(path: Path) -> Pack:
+    return load_pack(path)
+
+
+def _check(found: schema.PackFile, path: Path) -> None:
+    """What single fields cannot show; `ValueError` says where and what."""
+    header, ids = found.pack, [rule.id for rule in found.rule]
+    if header.id != path.stem:
+        raise ValueError(f"pack.id is {header.id!r}, so the file must be {header.id}.toml")
+    if header.default_action == "defer_to_parent" and header.parent is None:
+        raise ValueError("pack.default_action is defer_to_parent, but there is no pack.parent")
+    for place, rule in enumerate(found.rule):
+        if rule.id in ids[:place]:
+            raise ValueError(f"rule[{place}].id {rule.id!r} is used twice")
+        if isinstance(rule, schema.Window) and rule.calendar not in (None, *found.calendars):
+            raise ValueError(f"rule[{place}] ({rule.id}) names no calendar: {rule.calendar!r}")
+        if rule.effective_to is not None and rule.effective_to < rule.effective_from:
+            raise ValueError(f"rule[{place}] ({rule.id}) ends before it takes effect")
+    _check_zones(header)
+
+
+def _check_zones(header: schema.Header) -> None:
+    zones = header.zones
+    if zones.mode == "fixed" and not zones.zones:
+        raise ValueError("pack.zones.mode is fixed, but pack.zones.zones is empty")
+    if zones.mode == "prefix" and not zones.prefixes:
+        raise ValueError("pack.zones.mode is prefix, but pack.zones.prefixes is empty")
+    tables = (*zones.prefixes.values(), *header.split_zone_area_codes.values())
+    for name in (*zones.zones, *(name for table in tables for name in table)):
+        if find_zone(name) is None:
+            raise ValueError(f"{name!r} is no time zone; use an IANA name such as Asia/Kolkata")

@@ -1,0 +1,92 @@
+"""The decision cases of the compliance reference, row by row.
+
+COMPLIANCE_CASES names another file with the same columns to try.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from dialer.compliance.decide import decide
+from dialer.compliance.facts import Caller, Consent, Declaration, Facts, PastAttempt, Scrub
+from dialer.compliance.packs import SHIPPED, load_pack
+from dialer.compliance.zones import find_zone
+
+Row = dict[str, str]
+FILE = Path(os.environ.get("COMPLIANCE_CASES") or Path(__file__).with_name("compliance_cases.csv"))
+ROWS = list(csv.DictReader(FILE.read_text(encoding="utf-8").splitlines()))
+
+
+def at(text: str) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def consents_of(row: Row) -> tuple[Consent, ...]:
+    kind, _, end = row["consent"].partition(":")
+    if kind in ("", "none"):
+        return ()
+    return (Consent(kind, at(row["consent_at_utc"]), ended=end == "ended"),)
+
+
+def history_of(row: Row) -> tuple[PastAttempt, ...]:
+    history = []
+    for entry in filter(None, row["prior_attempts_utc"].split(";")):
+        when, _, outcome = entry.partition("|")
+        seen = at(when)
+        assert seen is not None
+        history.append(PastAttempt(seen, outcome == "conversation", outcome or "no_answer"))
+    return tuple(history)
+
+
+def facts_of(row: Row) -> Facts:
+    scrubbed_at, internal = at(row["scrub_at_utc"]), row["dnd_pref"] == "internal"
+    declared = Declaration("notice 1", date(2020, 1, 1), row["category"], cli_listed=True)
+    return Facts(
+        phone=row["number"],
+        category=row["category"],
+        mode=row["mode"],
+        entity=row["entity"] or None,
+        sector=int(row["sector"]) if row["sector"] else None,
+        caller=Caller("+911600000001", row["cli"]) if row["cli"] else None,
+        declaration=declared if row["a2p_declared"] == "yes" else None,
+        consents=consents_of(row),
+        suppressed=internal,
+        scrub=Scrub(scrubbed_at, "clear" if internal else row["dnd_pref"]) if scrubbed_at else None,
+        event_at=at(row["event_at_utc"]),
+        history=history_of(row),
+        lead_zone=None,
+        zones=None if row["zones"] == "auto" else tuple(row["zones"].split(";")),
+        number_type=row["number_type"] or None,
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["case_id"] for row in ROWS])
+def test_a_case_is_decided_as_the_reference_says(row: Row) -> None:
+    now = at(row["utc_instant"])
+    assert now is not None
+    packs = [load_pack(SHIPPED / f"{name}.toml") for name in filter(None, row["packs"].split("+"))]
+    verdict = decide(facts_of(row), packs, now)
+    assert (
+        "allow" if verdict.allowed else "deny",
+        verdict.code,
+        verdict.rule_id or "",
+        verdict.next_allowed_at,
+    ) == (row["expected"], row["reason_code"], row["rule_id"], at(row["next_allowed_utc"])), (
+        row["note"],
+        verdict.findings,
+    )
+    for local in filter(None, row["local_time"].split(";")) if verdict.zones else ():
+        written, zone = local.rsplit(" ", 1)
+        assert zone in verdict.zones
+        assert now.astimezone(find_zone(zone)).strftime("%a %Y-%m-%d %H:%M:%S") == written
+
+
+def test_the_shipped_file_holds_all_65_cases() -> None:
+    assert (
+        len({row["case_id"] for row in ROWS}) == len(ROWS) == 65 or "COMPLIANCE_CASES" in os.environ
+    )
