@@ -30,6 +30,7 @@ from dialer.store.embedded_postmaster import (
     stop,
 )
 
+RETRY_S = 0.2
 START_LIMIT_S = 60.0  # crash recovery replays the log before the server says it is ready
 SOCKET_DIR_LIMIT_BYTES = 86  # macOS allows 103 with "/.s.PGSQL.65535", Linux 107
 LOG_LIMIT_BYTES = 10_000_000
@@ -91,7 +92,7 @@ def start_or_join(server: Server) -> tuple[Postmaster, subprocess.Popen[bytes] |
     """
     deadline = time.monotonic() + START_LIMIT_S
     child: subprocess.Popen[bytes] | None = None
-    log_start = 0
+    log_start, last_port, socket_dir = 0, 0, ""
     try:
         while time.monotonic() < deadline:
             noted = read_pid_file(server.cluster)
@@ -101,12 +102,18 @@ def start_or_join(server: Server) -> tuple[Postmaster, subprocess.Popen[bytes] |
             elif child is None or child.poll() is not None:
                 if child is not None:
                     _raise_unless_worth_another_try(server, log_start)
-                _clear(server.cluster, noted)
+                    time.sleep(RETRY_S)
+                if noted:  # our own failed try removes the file, so its port is kept here
+                    last_port = noted.port
+                    _clear(server.cluster, noted)
                 log_start = _rotate(server.log)
-                child = _spawn(server, noted.port if noted else 0)
+                socket_dir = socket_dir or _socket_dir(server)
+                child = _spawn(server, last_port, socket_dir)
             time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        stop(server.cluster, child)
+    except BaseException:  # Ctrl-C as well: in its own session the child would live on
+        if child is not None:
+            stop(server.cluster, child)
+        remove_socket_dir(socket_dir)
         raise
     raise Unavailable(  # and it goes on: stopped now, a long recovery would never end
         f"the embedded Postgres was not ready after {START_LIMIT_S:.0f} s, it may be recovering "
@@ -114,12 +121,12 @@ def start_or_join(server: Server) -> tuple[Postmaster, subprocess.Popen[bytes] |
     )
 
 
-def _spawn(server: Server, last_port: int) -> subprocess.Popen[bytes]:
+def _spawn(server: Server, last_port: int, socket_dir: str) -> subprocess.Popen[bytes]:
     """Start the postmaster in a session of its own, so that Ctrl-C reaches us and not it."""
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(_free_port(last_port)),
-        "unix_socket_directories": _socket_dir(server),
+        "unix_socket_directories": socket_dir,
         "unix_socket_permissions": "0700",
         "max_connections": "100",
         "timezone": "UTC",
@@ -194,13 +201,11 @@ def _raise_unless_worth_another_try(server: Server, log_start: int) -> None:
         )
 
 
-def _clear(cluster: Path, stale: Postmaster | None) -> None:
+def _clear(cluster: Path, stale: Postmaster) -> None:
     """Remove what a killed server left, so far as Postgres would not do it itself.
 
     It takes a dead pid for stale, but a pid reused by another process for a running server.
     """
-    if stale is None:
-        return
     remove_socket_dir(stale.socket_dir)
     try:
         os.kill(stale.pid, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -150,8 +151,13 @@ async def test_a_killed_server_comes_back_with_every_commit_on_its_port(
     assert await ask(dsn, "SHOW fsync") == "on"
     await ask(dsn, "CREATE TABLE kept AS SELECT 42 AS n")
     killed = server_pid(data_dir)
+    # Its busy child outlives it for a moment, and the new server must wait for that.
+    busy = asyncio.create_task(ask(dsn, "SELECT count(*) FROM generate_series(1, 5000000)"))
+    await asyncio.sleep(0.1)
     os.kill(killed, signal.SIGKILL)
-    assert held.ensure_running().dsn == dsn
+    assert (await asyncio.to_thread(held.ensure_running)).dsn == dsn
+    await asyncio.wait([busy])
+    busy.exception()
     assert server_pid(data_dir) != killed
     assert await ask(dsn, "SELECT n FROM kept") == 42
 
