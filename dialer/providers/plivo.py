@@ -40,7 +40,7 @@ class PlivoCarrier(PlivoRest):
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(self.auth_id, self.auth_token),
+            headers={"Authorization": self.authorization},
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             # The dial slots bound how many are in flight; a second queue here would hold a

@@ -228,7 +228,7 @@ async def check_carrier_distance(
     session: aiohttp.ClientSession, rest: PlivoRest, clock: Callable[[], datetime]
 ) -> list[Finding]:
     """Time a small request on a warm connection, and compare the carrier's clock with ours."""
-    auth = aiohttp.BasicAuth(rest.auth_id, rest.auth_token)
+    headers = {"Authorization": rest.authorization}
     url = f"{rest.api_url}/Account/{rest.auth_id}/"
     took_ms: list[float] = []
     date: str | None = None
@@ -236,7 +236,7 @@ async def check_carrier_distance(
     try:
         for _ in range(_ROUND_TRIPS + 1):  # the first opens the connection
             started, at = time.perf_counter(), clock()
-            async with session.get(url, auth=auth, allow_redirects=False) as reply:
+            async with session.get(url, headers=headers, allow_redirects=False) as reply:
                 await reply.read()
                 date = reply.headers.get("Date")
             took_ms.append((time.perf_counter() - started) * 1000)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -68,6 +69,11 @@ class PlivoRest:
         self.api_url = api_url.rstrip("/")
         self._request_timeout_s = request_timeout_s
         point_sdk_at(self.api_url)
+
+    @property
+    def authorization(self) -> str:
+        """The Authorization header for requests that do not go through the SDK."""
+        return f"Basic {b64encode(f'{self.auth_id}:{self.auth_token}'.encode()).decode()}"
 
     async def hang_up(self, call_uuid: str) -> None:
         """End the call. Does nothing if it is already over."""
