@@ -29,7 +29,7 @@ from dialer.compliance.windows import (
     make_schedule,
     next_open,
 )
-from dialer.compliance.zones import find_zone, zones_of
+from dialer.compliance.zones import find_each_zone, zones_of
 
 __all__ = ["Finding", "PackRef", "Verdict", "any_zone_open", "decide"]
 
@@ -39,6 +39,7 @@ _DEPENDENCIES = {
     "GB": frozenset(("GG", "JE", "IM")),
     "AU": frozenset(("CX", "CC")),
 }
+_CLOSED = Finding("OUTSIDE_HOURS", None, None, "The calling window is closed.")
 _ALL_ON = Preferences(bands_on=WHOLE_DAY)
 
 
@@ -68,7 +69,7 @@ def any_zone_open(
     zones: Iterable[str],
     now: datetime,
 ) -> bool:
-    """Say False only when no lead could be allowed now, so that a campaign need not be claimed.
+    """Say False only when every lead must wait for a window, so that none need be claimed.
 
     zones: the leads' own, as many as are known; those the packs name are always tried too. A
     band a subscriber may have switched on counts as open, and a pack for some area codes only,
@@ -76,14 +77,18 @@ def any_zone_open(
     """
     general = tuple(pack for pack in packs if not pack.header.area_codes)
     if not general or any(pack.header.zones.mode == "number" for pack in general):
-        return bool(packs)
+        return True
     plan, second = make_plan(general, category, mode), epoch_s(now)
-    for name in {*zones, *(name for pack in general for name in _named_zones(pack))}:
-        zone = find_zone(name)
-        if zone is not None:
-            if is_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second):
-                return True
-    return False
+    named = find_each_zone({*zones, *(name for pack in general for name in _named_zones(pack))})
+    return any(
+        _may_be_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second)
+        for zone in named
+    )
+
+
+def _may_be_open(schedule: Schedule, second: int) -> bool:
+    """Open now, or never: leads that wait for nothing must be claimed to be told so."""
+    return is_open(schedule, second) or next_open(schedule, second) is None
 
 
 def _named_zones(pack: Pack) -> Iterator[str]:
@@ -155,7 +160,8 @@ def _judge(facts: Facts, plan: Plan, zones: tuple[ZoneInfo, ...], now: datetime)
             opens_at = waits_until
     schedule = make_schedule(plan.windows, zones, window_preferences(case), facts.narrowing)
     if not is_open(schedule, second):
-        findings += closed_now(schedule, second)
+        # Closed denies even if no rule could be named for it.
+        findings += list(closed_now(schedule, second)) or [_CLOSED]
     if findings:
         return _denied(
             findings, _opening(schedule, opens_at, findings), zones, plan.refs, active.evaluated

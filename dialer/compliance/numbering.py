@@ -11,8 +11,16 @@ from phonenumbers import timezone
 
 #: Kinds nobody lives at, or whose owner may be anywhere; phonenumbers' words in lower case.
 NON_GEOGRAPHIC = frozenset(
-    ("toll_free", "premium_rate", "shared_cost", "uan", "voicemail", "pager", "personal_number")
-    + ("caller_series",)
+    (
+        "toll_free",
+        "premium_rate",
+        "shared_cost",
+        "uan",
+        "voicemail",
+        "pager",
+        "personal_number",
+        "caller_series",
+    )
 )
 _INDIAN_MOBILE = re.compile(r"\+91[6-9][0-9]{9}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")

@@ -23,6 +23,8 @@ DECIDING = (
     schema.Cli,
     schema.DialerDeclaration,
 )
+#: How a voice call is made; a mode that is none of these meets the rules of all of them.
+MODES = frozenset(("voice", "auto_live", "auto_pre", "robo"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +108,7 @@ def _applies(rule: schema.AnyRule, category: str, mode: str) -> bool:
         and rule.enabled
         and rule.severity == "block"
         and category in rule.categories
-        and (rule.modes is None or mode in rule.modes)
+        and (rule.modes is None or mode in rule.modes or mode not in MODES)
     )
 
 

@@ -78,15 +78,16 @@ def _load_zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def find_each_zone(names: Iterable[str]) -> tuple[ZoneInfo, ...]:
+    """Return the distinct zones among the names, leaving out names that are none."""
+    found = (find_zone(name) for name in names)
+    return tuple({zone.key: zone for zone in found if zone is not None}.values())
+
+
 def find_zones(names: Iterable[str]) -> tuple[ZoneInfo, ...]:
     """Return the distinct zones in order; empty if any name is unknown: nothing is guessed."""
-    found: dict[str, ZoneInfo] = {}
-    for name in names:
-        zone = find_zone(name)
-        if zone is None:
-            return ()
-        found[zone.key] = zone
-    return tuple(found.values())
+    wanted = tuple(names)
+    return find_each_zone(wanted) if all(map(find_zone, wanted)) else ()
 
 
 def zones_of(
@@ -98,7 +99,7 @@ def zones_of(
     """
     if given is None:
         derived = [_derive(pack, number) for pack in packs]
-        if not any(derived):
+        if not all(derived):
             return ()
         given = tuple(name for names in derived for name in names)
     if not given:
