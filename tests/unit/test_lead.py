@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.domain import lead
@@ -176,6 +176,7 @@ def test_a_cell_without_a_number_is_refused(written: str) -> None:
     assert isinstance(lead.read_phones(written), PhoneProblem)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789+-. ()/,;'E९\u00a0x", max_size=24) | st.text(max_size=30))
 def test_any_text_is_a_dialable_number_or_a_problem(text: str) -> None:
     cell = lead.read_phones(text)
