@@ -1,0 +1,136 @@
+"""Packs load whole or not at all, and say where they are wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dialer.compliance.durations import Duration, after, parse_duration
+from dialer.compliance.packs import SHIPPED, find_packs, load_pack, read_pack
+from dialer.compliance.preferences import parse_verdict
+from dialer.compliance.schema import CircuitBreaker
+from dialer.errors import InvalidInput, NotFound
+
+INDIA = (SHIPPED / "in.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["in", "us", "us-fl", "gb", "au"])
+def test_a_shipped_pack_loads_with_the_hash_of_its_bytes(name: str) -> None:
+    path = SHIPPED / f"{name}.toml"
+    pack = load_pack(path)
+    assert (pack.id, pack.version) == (name, "2026-11-22")
+    assert pack.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_pack_brings_its_parent_and_stands_behind_it() -> None:
+    assert [pack.id for pack in find_packs(["us-fl", "in", "us"])] == ["us", "us-fl", "in"]
+
+
+def test_an_unknown_pack_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(NotFound, match="'fr'; there are: au, gb, in, us, us-fl"):
+        find_packs(["fr"])
+
+
+def test_a_folder_adds_packs(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(INDIA.replace('id = "in"', 'id = "mine"'))
+    assert find_packs(["mine"], [tmp_path])[0].id == "mine"
+
+
+def test_a_folder_cannot_replace_a_shipped_pack(tmp_path: Path) -> None:
+    (tmp_path / "in.toml").write_text(INDIA)
+    with pytest.raises(InvalidInput, match="exists already"):
+        find_packs(["in"], [tmp_path])
+
+
+def test_a_pack_cannot_be_its_own_ancestor(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(INDIA.replace('id = "in"', 'id = "x"\nparent = "x"', 1))
+    with pytest.raises(InvalidInput, match="its own ancestor"):
+        find_packs(["x"], [tmp_path])
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        load_pack(tmp_path / "in.toml")
+
+
+def test_rules_that_decide_no_call_are_kept_for_those_who_act_on_them() -> None:
+    (breaker,) = find_packs(["in"])[0].rules_of(CircuitBreaker)
+    assert (breaker.threshold, breaker.period) == (3, "P10D")
+
+
+WRONG = [
+    ("schema = 1", "schema = 2", r"pack\.schema"),
+    ('id = "in"', 'id = "india"', r"must be india\.toml"),
+    ('boundary = "half_open"', 'boundary = "closed"', r"pack\.boundary"),
+    ('unknown = "deny"', 'unknown = "allow"', r"pack\.zones\.unknown"),
+    ('multi = "all"', 'multi = "any"', r"pack\.zones\.multi"),
+    ('default_action = "deny"', 'default_action = "defer_to_parent"', "no pack.parent"),
+    ('zones = ["Asia/Kolkata"]', 'zones = ["Asia/Delhi"]', "'Asia/Delhi' is no time zone"),
+    ('zones = ["Asia/Kolkata"]', "zones = []", "zones.zones is empty"),
+    ('mode = "fixed"', 'mode = "prefix"', "prefixes is empty"),
+    ('kind = "window"', 'kind = "windows"', r"rule\[0\]"),
+    ('["10:00", "21:00"]', '["10:00", "25:00"]', r"'25:00' is no time of day.*rule\[0\]"),
+    ('["10:00", "21:00"]', '["21:00", "10:00"]', r"ends before it starts.*rule\[0\]"),
+    ('["10:00", "21:00"]', '["9:00", "21:00"]', "'9:00' is no time of day"),
+    ('days = ["mon"', 'days = ["monday"', r"rule\[0\]\.days"),
+    ('holidays = "same"', 'holidays = "open"', "holidays = 'open'"),
+    ('calendar = "IN-national"', 'calendar = "IN"', r"rule\[0\] \(in.promo.window\) names no"),
+    ('holidays = "same" ', 'holidays = "as:sun"\nx = "same" ', r"unknown field `x`"),
+    ('preference_bands = ["00-06"', 'preference_bands = ["0006"', "no time band"),
+    ("effective_from = 2019-02-28", 'effective_from = "soon"', r"rule\[0\]\.effective_from"),
+    (
+        "effective_from = 2019-02-28",
+        "effective_from = 2019-02-28\neffective_to = 2019-02-27",
+        "ends before it takes effect",
+    ),
+    ('id = "in.service.window.policy"', 'id = "in.promo.window"', "is used twice"),
+    ('max_age = "PT30M"', 'max_age = "30 minutes"', r"max_age"),
+    ('max_age = "PT30M"', 'max_age = "P0D"', "is zero"),
+    ('max_age = "PT30M"', 'max_age = "P1BD"', "max_age cannot be business days"),
+    ('freshness = "same_local_day"', 'freshness = "daily"', "'daily' is no duration"),
+    ('period = "P1D"', 'period = "PT24H"', "period must be whole days"),
+    ('severity = "block"', 'severity = "block', "in.toml: "),
+    ('title = "India', 'titel = "India', "titel"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "says"), WRONG)
+def test_a_wrong_pack_is_refused_with_its_file_and_place(right: str, wrong: str, says: str) -> None:
+    assert right in INDIA
+    with pytest.raises(InvalidInput, match=says) as refused:
+        read_pack(INDIA.replace(right, wrong, 1).encode(), Path("packs/in.toml"))
+    assert str(refused.value).startswith("packs/in.toml: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_months_are_calendar_months() -> None:
+    assert parse_duration("P18M") == parse_duration("P1Y6M") == Duration(months=18)
+    assert parse_duration("P2W") == Duration(days=14)
+    august = datetime(2026, 8, 31, 12, tzinfo=UTC)
+    assert after(august, parse_duration("P6M")) == datetime(2027, 2, 28, 12, tzinfo=UTC)
+    assert after(august, parse_duration("P4M")) == datetime(2026, 12, 31, 12, tzinfo=UTC)
+    assert after(august, parse_duration("P1DT1H")) == datetime(2026, 9, 1, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "7D", "P-1D", "P1D1M"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    ["", "ok", "block:", "block:two", "band_off:12", "band_on:14-12", "day_off:noday", "mode_off:"],
+)
+def test_a_verdict_outside_the_grammar_is_refused(verdict: str) -> None:
+    with pytest.raises(ValueError, match=r"use|takes|write|ends before"):
+        parse_verdict(verdict)
+
+
+def test_parts_of_a_verdict_add_up() -> None:
+    read = parse_verdict("listed; block:2,4; mode_off:robo;day_off:sun,holiday;band_off:12-14")
+    assert read.is_listed and read.sectors_off == {2, 4} and read.modes_off == {"robo"}
+    assert read.days_off == {6, 7} and read.bands_off == ((12 * 3600, 14 * 3600),)
