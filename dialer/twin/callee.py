@@ -1,0 +1,95 @@
+"""Scripted people: what a phone and whoever holds it do when it rings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from dialer.twin.errors import TwinError
+from dialer.twin.faults import Fault
+
+T = TypeVar("T")
+
+
+class Behaviour(StrEnum):
+    ANSWER = "answer"
+    BUSY = "busy"
+    REJECT = "reject"
+    RING_OUT = "ring_out"
+    INVALID = "invalid"
+    UNREACHABLE = "unreachable"  # the carrier gives up without ringing: 3000
+    VOICEMAIL = "voicemail"
+
+
+class Reaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the callee does on one GetInput or GetDigits prompt, ``after_s`` from its start.
+
+    Keys pressed when nobody listens any more are lost, as on a real phone. All fields empty
+    means sitting still.
+    """
+
+    keys: str = ""
+    says: str = ""
+    hang_up: bool = False
+    after_s: float = 3.0
+
+
+class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One person. The nth prompt of a call meets ``reactions[n]``; the last one repeats.
+
+    ring_s: from leaving the carrier's queue until the phone rings (or turns out busy, ...).
+    answer_after_s: from the first ring until it is picked up, or declined.
+    hang_up_after_s: of talk, whatever is being said; null: listens to the end.
+    greeting_s: from a voicemail's answer to its beep.
+    machine_after_s: from the answer to the verdict of machine detection.
+    attempts: what the phone does on its first, second, ... ring; the last one repeats.
+    """
+
+    name: str = "scripted"
+    behaviour: Behaviour = Behaviour.ANSWER
+    ring_s: float = 1.0
+    answer_after_s: float = 2.0
+    reactions: tuple[Reaction, ...] = ()
+    hang_up_after_s: float | None = None
+    greeting_s: float = 4.0
+    machine_after_s: float = 2.5
+    attempts: tuple[Script, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def on_ring(self, index: int) -> Script:
+        """The script of this phone's ring number ``index``, counted from 0."""
+        return self.attempts[min(index, len(self.attempts) - 1)] if self.attempts else self
+
+    def on_prompt(self, index: int) -> Reaction | None:
+        if not self.reactions:
+            return None
+        return self.reactions[min(index, len(self.reactions) - 1)]
+
+    @property
+    def is_machine(self) -> bool:
+        return self.behaviour is Behaviour.VOICEMAIL
+
+
+def normal_phone(phone: str) -> str:
+    """``+`` and digits; a SIP address stays as it is. One form for every lookup."""
+    return phone if phone.startswith("sip:") else "+" + phone.strip().lstrip("+")
+
+
+def parse_script(raw: object, *, where: str, presets: Mapping[str, Script]) -> Script:
+    """A script from JSON or TOML: its fields, or the name of a preset."""
+    if isinstance(raw, str):
+        if raw not in presets:
+            raise TwinError(f"{where}: no preset {raw!r}; there are {', '.join(sorted(presets))}")
+        return presets[raw]
+    return convert(raw, Script, where=where)
+
+
+def convert(raw: object, kind: type[T], *, where: str) -> T:
+    """Check outside data against a Struct; the error names the place, the field and the fix."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise TwinError(f"{where}: {error}") from error

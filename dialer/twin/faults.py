@@ -1,0 +1,123 @@
+"""Faults on demand: what the carrier does wrong, to whom and how many times (plivo.md §8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from dialer.twin.errors import TwinError
+
+
+class FaultKind(StrEnum):
+    """Grouped by the moment they strike."""
+
+    # Make Call: the first that matches decides the reply.
+    ERROR_AFTER_PLACING = "error_after_placing"  # reply `status`, the phone rings
+    ERROR_BEFORE_PLACING = "error_before_placing"  # reply `status`, it does not
+    RESET_AFTER_PLACING = "reset_after_placing"  # connection reset, the phone rings
+    RESET_BEFORE_PLACING = "reset_before_placing"
+    LATE_REPLY = "late_reply"  # the phone rings, the reply is held `delay_s` real seconds
+    NO_REQUEST_UUID = "no_request_uuid"  # placed, 201 without request_uuid
+    REDIRECT_REPLY = "redirect_reply"  # 3xx (status, else 302), not placed
+    RATE_LIMITED = "rate_limited"  # 429
+    OVER_CAP = "over_cap"  # 5030
+    UNAUTHORISED = "unauthorised"  # 401 with a body that is not JSON
+    UUID_ARRAY = "uuid_array"  # request_uuid as an array for one destination
+    # The call itself.
+    UUID_DIFFERS = "uuid_differs"  # CallUUID is not request_uuid
+    QUEUE_STUCK = "queue_stuck"  # stays `delay_s` in the queue
+    CDR_DELAYED = "cdr_delayed"  # the CDR appears `delay_s` after the end
+    HANG_UP_RACES = "hang_up_races"  # the callee hangs up first: DELETE gets 404
+    # Callbacks; `callback` names one kind (ring, answer, hangup, ...), empty means any.
+    CALLBACK_LOST = "callback_lost"
+    CALLBACK_DOUBLED = "callback_doubled"
+    CALLBACK_DELAYED = "callback_delayed"  # by `delay_s`
+    NO_RING_CALLBACK = "no_ring_callback"
+    ANSWER_TWICE = "answer_twice"
+    HANGUP_BEFORE_ANSWER = "hangup_before_answer"  # hung up at once; answer_url is asked after
+    TWO_SIGNATURES = "two_signatures"  # an old token's signature stands before ours
+    SUBACCOUNT_SIGNED = "subaccount_signed"
+    # Lists of calls (finished, live, queued) answer `status`.
+    LIST_ERROR = "list_error"
+
+
+PLACING_FAULTS = (
+    FaultKind.UNAUTHORISED,
+    FaultKind.RATE_LIMITED,
+    FaultKind.OVER_CAP,
+    FaultKind.REDIRECT_REPLY,
+    FaultKind.ERROR_BEFORE_PLACING,
+    FaultKind.RESET_BEFORE_PLACING,
+    FaultKind.ERROR_AFTER_PLACING,
+    FaultKind.RESET_AFTER_PLACING,
+    FaultKind.LATE_REPLY,
+    FaultKind.NO_REQUEST_UUID,
+    FaultKind.UUID_ARRAY,
+)
+REFUSING_FAULTS = frozenset(PLACING_FAULTS[:6])  # these place nothing
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing that goes wrong ``times`` times (null: always)."""
+
+    kind: FaultKind
+    times: int | None = 1
+    delay_s: float = 0.0
+    status: int = 503
+    callback: str = ""
+
+
+class ScopedFault(Fault, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A fault as the admin route takes it: for one ``phone``, or for all when it is null."""
+
+    phone: str | None = None
+
+
+@dataclass(slots=True)
+class _Armed:
+    phone: str | None
+    fault: Fault
+    left: int | None
+
+
+class Faults:
+    """The faults that are still to strike, oldest first."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+
+    def arm(self, fault: Fault, *, phone: str | None) -> None:
+        if fault.times is not None and fault.times < 1:
+            raise TwinError(f"times: expected 1 or more, or null for always; found {fault.times}")
+        self._armed.append(_Armed(phone, fault, fault.times))
+
+    def take(self, kind: FaultKind, phone: str, *, callback: str = "") -> Fault | None:
+        """Use up one matching fault, or None if nothing is to go wrong."""
+        for armed in self._armed:
+            fault = armed.fault
+            if fault.kind is not kind or armed.phone not in (None, phone):
+                continue
+            if fault.callback and fault.callback != callback:
+                continue
+            if armed.left is not None:
+                armed.left -= 1
+                if armed.left == 0:
+                    self._armed.remove(armed)
+            return fault
+        return None
+
+    def take_any(self, kinds: tuple[FaultKind, ...], phone: str) -> Fault | None:
+        found = (self.take(kind, phone) for kind in kinds)
+        return next((fault for fault in found if fault is not None), None)
+
+    def clear(self) -> None:
+        self._armed.clear()
+
+    def listing(self) -> list[dict[str, object]]:
+        """Each fault with its phone and how often it will still strike (null: always)."""
+        return [
+            {**msgspec.to_builtins(armed.fault), "phone": armed.phone, "left": armed.left}
+            for armed in self._armed
+        ]
