@@ -177,6 +177,7 @@ async def test_a_slow_and_a_dripping_reply_end_in_time() -> None:
         for _ in range(12):  # each within the read limit, together beyond the whole one
             await reply.write(b" ")
             await asyncio.sleep(0.05)
+        await reply.write(b"{}")  # a good reply, but far too late
         return reply
 
     for reply in (silent, drips):
@@ -332,6 +333,7 @@ async def test_one_call_is_found_or_absent(find: str) -> None:
 
 async def test_requests_at_once_do_not_share_a_client() -> None:
     """§1.5: retry state on a shared client would let one 5xx change another request."""
+
     async def reply(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.01)
         if "bad" in request.path:

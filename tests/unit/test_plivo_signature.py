@@ -131,19 +131,25 @@ def test_either_header_and_any_of_several_signatures_count() -> None:
     assert is_signed(method, url, form, both, token)
 
 
-def test_the_form_is_left_as_it_was_and_repeated_keys_are_lists() -> None:
-    form: dict[str, str | list[str]] = {"a": ["2", "1"], "b": "3"}
-    assert not is_signed("POST", "https://h/x?q=1", form, headers("x"), TOKEN)
-    assert form == {"a": ["2", "1"], "b": "3"}
+def signed(string: str, token: str = TOKEN) -> str:
+    digest = hmac.new(token.encode(), f"{string}.{NONCE}".encode(), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def test_a_repeated_field_is_signed_once_per_value_and_the_form_stays_as_it_was() -> None:
+    sent = headers(signed("https://h/x?q=1.a1a2b3"))
+    as_list: dict[str, str | list[str]] = {"b": "3", "a": ["2", "1"]}
+    assert is_signed("POST", "https://h/x?q=1", as_list, sent, TOKEN)
+    assert as_list == {"b": "3", "a": ["2", "1"]}
+    assert is_signed("POST", "https://h/x?q=1", {"a": ("2", "1"), "b": "3"}, sent, TOKEN)
+    assert not is_signed("POST", "https://h/x?q=1", {"a": ["2"], "b": "3"}, sent, TOKEN)
 
 
 # §7 no. 6: live calls sign the http form, the documents imply others.
 @pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
 def test_an_upgrade_is_accepted_over_every_form_of_its_url(scheme: str) -> None:
     rest = "dialer.example:8443/plivo/a/b/stream?x=1"
-    string = f"{scheme}://{rest}.{NONCE}"
-    digest = hmac.new(TOKEN.encode(), string.encode(), hashlib.sha256).digest()
-    sent = headers(base64.b64encode(digest).decode())
+    sent = headers(signed(f"{scheme}://{rest}"))
     assert is_upgrade_signed(f"wss://{rest}", sent, TOKEN)
     assert not is_upgrade_signed(f"wss://{rest}2", sent, TOKEN)
     assert not is_upgrade_signed(f"wss://{rest}", sent, TOKEN + "x")
@@ -177,5 +183,5 @@ def test_a_url_that_is_none_is_no_error(url: str) -> None:
 
 
 def test_an_empty_token_signs_nothing() -> None:
-    digest = hmac.new(b"", f"https://h/x.{NONCE}".encode(), hashlib.sha256).digest()
-    assert not is_signed("GET", "https://h/x", {}, headers(base64.b64encode(digest).decode()), "")
+    sent = headers(signed("https://h/x", token=""))
+    assert not is_signed("GET", "https://h/x", {}, sent, "")
