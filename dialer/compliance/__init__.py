@@ -1,0 +1,1 @@
+"""The law as data: rule packs in TOML, one pure decision, and the proof that it was made."""

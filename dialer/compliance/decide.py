@@ -53,7 +53,8 @@ def decide(facts: Facts, packs: Sequence[Pack], now: datetime) -> Verdict:
         raise ValueError("a decision needs an aware instant; give `now` a time zone")
     number = read_number(facts.phone)
     applied = tuple(pack for pack in packs if _covers(pack, number))
-    zones = zones_of(number, applied, facts.zones, facts.lead_zone) if applied else ()
+    headers = [pack.header for pack in applied]
+    zones = zones_of(number, headers, facts.zones, facts.lead_zone) if applied else ()
     strangers = list(_judge_number(facts, number, applied, zones))
     if strangers:
         refs = tuple(pack.ref for pack in applied)

@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import tzdata  # type: ignore[import-untyped]  # one constant is read; it carries no types
 
 from dialer.compliance.numbering import Number
-
-if TYPE_CHECKING:
-    from dialer.compliance.packs import Pack
+from dialer.compliance.schema import Header
 
 TZDATA_VERSION = tzdata.IANA_VERSION
 #: Old names that phonenumbers 9.0.43 still returns, and today's.
@@ -91,7 +88,7 @@ def find_zones(names: Iterable[str]) -> tuple[ZoneInfo, ...]:
 
 
 def zones_of(
-    number: Number, packs: Sequence[Pack], given: tuple[str, ...] | None, lead_zone: str | None
+    number: Number, packs: Sequence[Header], given: tuple[str, ...] | None, lead_zone: str | None
 ) -> tuple[ZoneInfo, ...]:
     """Unite what the packs derive (or ``given`` in its place) with the lead's own zone.
 
@@ -112,13 +109,13 @@ def _resolve(names: tuple[str, ...]) -> tuple[ZoneInfo, ...]:
     return find_zones(names)
 
 
-def _derive(pack: Pack, number: Number) -> tuple[str, ...]:
-    zones = pack.header.zones
+def _derive(pack: Header, number: Number) -> tuple[str, ...]:
+    zones = pack.zones
     if zones.mode == "fixed":
         return zones.zones
     if zones.mode == "prefix":
         matching = [prefix for prefix in zones.prefixes if number.national.startswith(prefix)]
         return zones.prefixes[max(matching, key=len)] if matching else ()
     area_code = number.national[:3] if number.calling_code == "1" else ""
-    split = pack.header.split_zone_area_codes.get(area_code, ())
+    split = pack.split_zone_area_codes.get(area_code, ())
     return (*number.zones, *SPLIT_AREA_CODES.get(area_code, ()), *split)
