@@ -53,6 +53,7 @@ _BOMS: Final = (
 _DECLARED_DELIMITER = re.compile(r'^\ufeff?"?sep=([,;\t|])"?\s*$', re.IGNORECASE)
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_NO_TEXT: Final = "has bytes that are not text in the file's encoding; enter the row again"
 _MULTI_BYTE = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
 
 
@@ -224,15 +225,17 @@ def _split(tape: _Tape, delimiter: str) -> Iterator[Record]:
             for cells in reader:
                 line, raw = tape.take()
                 if cells and (len(cells) > 1 or cells[0].strip()):
-                    is_plain = raw.isascii() and "\x00" not in raw
-                    yield Record(line, raw, cells, None if is_plain else _damage(raw))
+                    if _is_text(raw):
+                        yield Record(line, raw, cells)
+                    else:
+                        yield Record(line, _storable(raw), [], _NO_TEXT)
             return
         except _Runaway:
             fault = "a quote is opened and never closed"
         except csv.Error as error:
             fault = _fault(str(error))
         line, raw = tape.take_first_line()
-        yield Record(line, raw, [], fault)
+        yield Record(line, _storable(raw), [], fault)
 
 
 def _fault(error: str) -> str:
@@ -243,7 +246,10 @@ def _fault(error: str) -> str:
     return "text follows a closing quote; double the quotes that belong to the text"
 
 
-def _damage(raw: str) -> str | None:
-    if "\x00" in raw or _UNDECODED.search(raw):
-        return "has bytes that are not text in the file's encoding; enter the row again"
-    return None
+def _is_text(raw: str) -> bool:
+    return "\x00" not in raw and (raw.isascii() or not _UNDECODED.search(raw))
+
+
+def _storable(raw: str) -> str:
+    """What is no text as a visible mark: Postgres takes neither NUL nor lone surrogates."""
+    return _UNDECODED.sub("\ufffd", raw.replace("\x00", "\ufffd"))
