@@ -58,7 +58,7 @@ class Refusal(StrEnum):
     CAMPAIGN_STOPPED = "campaign_stopped"
     WINDOW_CLOSED = "window_closed"
     DRAINED = "drained"
-    NUMBER = "number"
+    NUMBER_INVALID = "number_invalid"
     CALLER_ID = "caller_id"
     CREDENTIALS = "credentials"
     NO_CREDIT = "no_credit"

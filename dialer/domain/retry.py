@@ -98,7 +98,7 @@ def after_refusal(
     Only a refusal about the number was counted in ``attempts`` and ends the lead's turn as an
     invalid number does; every other one gives the lead back.
     """
-    if refusal is Refusal.NUMBER:
+    if refusal is Refusal.NUMBER_INVALID:
         return after_call(
             outcome=Outcome.INVALID_NUMBER,
             disposition=None,
@@ -116,28 +116,19 @@ def after_refusal(
 
 WAITS_FOR_FACTS = frozenset({"DNC_SCRUB_STALE", "A2P_UNDECLARED", "CLI_SERIES_MISMATCH"})
 """Denials that a scrub or a sender profile can lift (design §5): they wait without a due time."""
-TIME_CODES = frozenset(
-    {
-        "PREF_DAY_BLOCKED",
-        "HOLIDAY_CLOSED",
-        "DAY_CLOSED",
-        "OUTSIDE_HOURS",
-        "PREF_BAND_BLOCKED",
-        "ATTEMPT_CAP",
-        "MIN_GAP",
-    }
-)
 
 
 def after_denial(
     *,
     code: str,
-    codes: Collection[str],
+    lasting: Collection[str],
     next_allowed_at: datetime | None,
     ends_at: datetime | None,
 ) -> NextStep:
-    """Decide after a denying check: wait for the next instant, wait for facts, or block."""
-    lasting = [found for found in codes if found not in TIME_CODES]
+    """Decide after a denying check: wait for the next instant, wait for facts, or block.
+
+    ``lasting``: the reasons that waiting alone does not cure.
+    """
     if not lasting and next_allowed_at is not None:
         if ends_at is not None and next_allowed_at >= ends_at:
             return NextStep(EnrolmentState.EXHAUSTED, blocked_code=code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from plivo import plivoxml
@@ -39,20 +40,20 @@ _UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def prompt(
     message: str,
     *,
-    input_url: str,
+    input_urls: Sequence[str],
     language: str,
     voice: str | None = None,
     goodbye: str | None = None,
-    asked: int = 2,
     key_wait_s: int = 7,
 ) -> str:
-    """Ask for one key, ``asked`` times in all, then say ``goodbye`` and hang up.
+    """Ask for one key, once for each of ``input_urls``, then say ``goodbye`` and hang up.
 
-    A key posts ``input_url`` and its reply continues the call; without one Plivo goes on to the
-    next element. ``key_wait_s`` counts from the end of the message, 5 to 60.
+    A key posts the URL of the prompt it was pressed at, and the reply continues the call; without
+    one Plivo goes on to the next element. One URL a prompt, because two presses of one key would
+    otherwise be the same request twice. ``key_wait_s`` counts from the end of the message, 5-60.
     """
     root = plivoxml.ResponseElement()
-    for _ in range(asked):
+    for input_url in input_urls:
         question = plivoxml.GetInputElement(
             action=tuned(input_url),
             method="POST",

@@ -11,13 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import dialer
+from dialer.compliance.record import GENESIS
 from dialer.errors import Unavailable
 from dialer.store.engine import ACCOUNT_ID
 from dialer.store.tables import accounts, carrier_accounts
 
 # Any 64-bit number of our own; two processes that start together migrate one after the other.
 _MIGRATION_LOCK = 0x6469616C6572
-GENESIS_HEAD = bytes(32)
+
 OLDEST_POSTGRES = 150000
 
 
@@ -51,7 +52,7 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
         if revision == "head":
             await connection.execute(
                 insert(accounts)
-                .values(id=ACCOUNT_ID, name="default", chain_head=GENESIS_HEAD)
+                .values(id=ACCOUNT_ID, name="default", chain_head=GENESIS)
                 .on_conflict_do_nothing()
             )
             await connection.execute(

@@ -24,7 +24,14 @@ def upgrade() -> None:
         sa.Column("weight", sa.Float(), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("window_reopens_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("max_cps", sa.Float(), nullable=True),
+        sa.Column("next_slot_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "lead_zones",
+            postgresql.ARRAY(sa.TEXT()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("cost_usd", sa.Numeric(precision=18, scale=6), nullable=True),
         sa.Column("looked_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("absent_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("queue_cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "has_transfer_leg", sa.Boolean(), server_default=sa.text("false"), nullable=False
         ),
@@ -72,7 +73,7 @@ def upgrade() -> None:
             name=op.f("ck_attempts_outcome"),
         ),
         sa.CheckConstraint(
-            "refusal in ('stale', 'suppressed', 'campaign_stopped', 'window_closed', 'drained', 'number', 'caller_id', 'credentials', 'no_credit', 'forbidden', 'rate_limited', 'concurrency', 'invalid_request')",
+            "refusal in ('stale', 'suppressed', 'campaign_stopped', 'window_closed', 'drained', 'number_invalid', 'caller_id', 'credentials', 'no_credit', 'forbidden', 'rate_limited', 'concurrency', 'invalid_request')",
             name=op.f("ck_attempts_refusal"),
         ),
         sa.CheckConstraint(

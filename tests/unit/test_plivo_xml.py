@@ -20,7 +20,9 @@ def parsed(document: str) -> ElementTree.Element:
 
 
 def test_a_prompt_asks_twice_then_says_goodbye_and_hangs_up() -> None:
-    root = parsed(plivo_xml.prompt("Press 1", input_url=URL, language="en-IN", goodbye="Bye"))
+    root = parsed(
+        plivo_xml.prompt("Press 1", input_urls=[URL, URL], language="en-IN", goodbye="Bye")
+    )
     assert [child.tag for child in root] == ["GetInput", "GetInput", "Speak", "Hangup"]
     question = root[0]
     assert question.attrib == {
@@ -38,9 +40,7 @@ def test_a_prompt_asks_twice_then_says_goodbye_and_hangs_up() -> None:
 
 def test_a_prompt_waits_no_less_and_no_more_than_plivo_allows() -> None:
     for asked_s, kept_s in ((0, "5"), (20, "20"), (900, "60")):
-        root = parsed(
-            plivo_xml.prompt("x", input_url=URL, language="en-US", key_wait_s=asked_s, asked=1)
-        )
+        root = parsed(plivo_xml.prompt("x", input_urls=[URL], language="en-US", key_wait_s=asked_s))
         assert root[0].get("executionTimeout") == kept_s
 
 

@@ -76,6 +76,7 @@ attempts = Table(
     # Recovery's memory: when it last asked the carrier, and since when the call is absent there.
     at("looked_up_at", null=True),
     at("absent_since", null=True),
+    at("queue_cancelled_at", null=True),  # we took it out of the carrier's queue, unrung
     Column("has_transfer_leg", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("account_id", "id"),
     belongs_to("campaigns", "campaign_id"),

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from dialer.domain.attempt import Disposition
 from dialer.domain.campaign import CampaignState
@@ -35,7 +35,10 @@ campaigns = Table(
     Column("weight", Float, nullable=False),
     at("starts_at", null=True),
     at("ends_at", null=True),
-    at("window_reopens_at", null=True),  # skipped unclaimed until then: closed in every zone
+    Column("max_cps", Float),
+    at("next_slot_at", null=True),  # pace of this campaign where it has a max_cps
+    # Zones its leads bring with them: while all are closed, nobody is claimed.
+    Column("lead_zones", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     at("created_at"),
     at("changed_at"),
     PrimaryKeyConstraint("account_id", "id"),

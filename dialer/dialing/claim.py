@@ -1,0 +1,352 @@
+"""One dial pass: take due leads, prove each call lawful, commit the proofs and the intents.
+
+Everything of a pass is one transaction (design §6.1). Nothing is dialed here: `place` does that,
+at the slot that is booked here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from dialer.compliance.decide import Verdict, any_zone_open, decide
+from dialer.compliance.facts import Facts
+from dialer.compliance.packs import Pack
+from dialer.compliance.record import canonical_body
+from dialer.compliance.verdict import TIME_REASONS
+from dialer.dialing.facts import choose_caller, facts_for, history_since, narrowing_of
+from dialer.dialing.law import Law
+from dialer.domain.attempt import AttemptState
+from dialer.domain.campaign import CampaignState
+from dialer.domain.ids import uuid7
+from dialer.domain.pacing import Demand, Pace, Starts, free_calls, free_slots, schedule, share
+from dialer.domain.retry import EnrolmentState, after_denial
+from dialer.store import campaigns, carrier, enrolments, facts, lines
+from dialer.store.attempts import insert_attempts
+from dialer.store.callers import mark_used
+from dialer.store.campaigns import Campaign
+from dialer.store.checks import append_checks
+from dialer.store.engine import Tx
+
+log = logging.getLogger(__name__)
+
+SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no capacity
+BATCH = 50
+BUSY_LINE_PAUSE = timedelta(seconds=5)
+INTENT_LIFE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """An intent that was committed; whoever claimed it places it at ``place_at``."""
+
+    attempt_id: UUID
+    phone: str
+    place_at: datetime
+    seconds_ahead: float  # place_at minus the product time of the claim
+
+
+@dataclass(slots=True)
+class Decided:
+    """One lead that was looked at, with the law's answer."""
+
+    lead: Any
+    campaign: Campaign
+    facts: Facts
+    verdict: Verdict
+    subject_id: UUID
+    check_id: UUID = field(default_factory=uuid7)
+    attempt_id: UUID | None = None
+    place_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Pass:
+    """What a pass has found so far."""
+
+    callers: Mapping[str, Any]
+    sender: Any
+    decided: list[Decided] = field(default_factory=list)
+    busy: list[UUID] = field(default_factory=list)
+    seen: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    allowed: Counter[UUID] = field(default_factory=Counter)
+    caller_uses: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+
+
+async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
+    """Claim what may start now; returns the intents this transaction commits."""
+    account = await carrier.lock_carrier(tx)
+    if account.paused_until is not None and account.paused_until > tx.now:
+        return []
+    live, use = await carrier.live_by_campaign(tx)
+    room = min(
+        free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use),
+        free_slots(next_slot_at=account.next_slot_at, cps=account.cps, now=tx.now),
+    )
+    if room == 0:
+        return []
+    running = [
+        one
+        for one in await campaigns.in_state(tx, CampaignState.RUNNING)
+        if _may_claim(one, law, tx.now)
+    ]
+    quotas = await _quotas(tx, running, live, room)
+    if not quotas:
+        return []
+    found = Pass(await facts.caller_rows(tx), await facts.sender_row(tx))
+    await _scan(tx, law, [one for one in running if one.id in quotas], quotas, found)
+    await _book(tx, account, running, found)
+    return await _write(tx, law, found)
+
+
+def _may_claim(campaign: Campaign, law: Law, now: datetime) -> bool:
+    """Within its dates, and with a window open in some zone of its leads."""
+    if campaign.row.ends_at is not None and campaign.row.ends_at <= now:
+        return False
+    return is_window_open(campaign, law.packs_of(campaign.definition), now)
+
+
+def is_window_open(campaign: Campaign, packs: Sequence[Pack], now: datetime) -> bool:
+    """False only when no lead of the campaign could be called now, whoever it is."""
+    definition = campaign.definition
+    return any_zone_open(
+        packs,
+        definition.campaign.category,
+        definition.mode,
+        narrowing_of(definition),
+        campaign.row.lead_zones,
+        now,
+    )
+
+
+async def _quotas(
+    tx: Tx, running: Sequence[Campaign], live: Mapping[UUID, int], room: int
+) -> dict[UUID, int]:
+    """Share the room among the campaigns that can use it."""
+    due = await enrolments.count_due(tx, [one.id for one in running], room)
+    demands = []
+    for one in running:
+        may_start = due[one.id]
+        if (most := one.definition.dialing.max_concurrent) is not None:
+            may_start = min(may_start, most - live.get(one.id, 0))
+        if one.row.max_cps is not None:
+            slots = free_slots(next_slot_at=one.row.next_slot_at, cps=one.row.max_cps, now=tx.now)
+            may_start = min(may_start, slots)
+        demands.append(Demand(one.id, one.row.weight, max(0, may_start)))
+    return {cid: count for cid, count in share(room, demands).items() if count > 0}
+
+
+async def _scan(
+    tx: Tx, law: Law, hungry: Sequence[Campaign], quotas: Mapping[UUID, int], found: Pass
+) -> None:
+    """Look at due leads, a batch a campaign at a time, until quotas or the scan are used up."""
+    while hungry:
+        batches = []
+        for one in hungry:
+            left = min(BATCH, SCAN_LIMIT - len(found.seen[one.id]))
+            seen = found.seen[one.id]
+            batches.append((one, await enrolments.claim_due(tx, one.id, limit=left, seen=seen)))
+        holders = await lines.lock_lines(tx, (lead.phone for _, leads in batches for lead in leads))
+        for one, leads in batches:
+            await _decide_batch(tx, law, one, leads, quotas[one.id], holders, found)
+        hungry = [
+            one
+            for one, leads in batches
+            if len(leads) == BATCH
+            and found.allowed[one.id] < quotas[one.id]
+            and len(found.seen[one.id]) < SCAN_LIMIT
+        ]
+
+
+async def _decide_batch(
+    tx: Tx,
+    law: Law,
+    campaign: Campaign,
+    leads: Sequence[Any],
+    quota: int,
+    holders: Mapping[str, UUID | None],
+    found: Pass,
+) -> None:
+    """Decide leads in their order until the quota is filled; the rest is left for later."""
+    packs = law.packs_of(campaign.definition)
+    batch = await facts.facts_of(
+        tx,
+        campaign_id=campaign.id,
+        list_id=campaign.row.list_id,
+        leads={lead.lead_id: lead.phone for lead in leads},
+        history_since=history_since(packs, tx.now),
+    )
+    for lead in leads:
+        if found.allowed[campaign.id] >= quota:
+            return
+        found.seen[campaign.id].append(lead.id)
+        if holders[lead.phone] is not None or lead.phone in found.taken:
+            found.busy.append(lead.id)
+            continue
+        decided = decide_lead(tx, lead, campaign, packs, batch, found)
+        found.decided.append(decided)
+        if decided.verdict.allowed:
+            found.allowed[campaign.id] += 1
+            found.taken.add(lead.phone)
+            found.caller_uses[decided.facts.caller.number] += 1  # type: ignore[union-attr]
+
+
+def decide_lead(
+    tx: Tx, lead: Any, campaign: Campaign, packs: Sequence[Pack], batch: facts.Batch, found: Pass
+) -> Decided:
+    """Ask the law about one lead, with the caller id it would see."""
+    caller = choose_caller(campaign.definition, found.callers, found.caller_uses)
+    known = facts_for(lead, campaign.definition, caller=caller, sender=found.sender, batch=batch)
+    verdict = decide(known, packs, tx.now)
+    return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
+
+
+async def _book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> None:
+    """Give each allowed call its dial slot and move the paces on."""
+    paces = {
+        one.id: Pace(one.row.max_cps, one.row.next_slot_at)
+        for one in running
+        if one.row.max_cps is not None
+    }
+    starts = [Starts(cid, count, paces.get(cid)) for cid, count in found.allowed.items()]
+    booked, pace, after = schedule(Pace(account.cps, account.next_slot_at), starts, tx.now)
+    slots: dict[UUID, list[datetime]] = defaultdict(list)
+    for campaign_id, at in booked:
+        slots[campaign_id].append(at)
+    for one in found.decided:
+        if one.verdict.allowed and slots[one.campaign.id]:
+            one.place_at = slots[one.campaign.id].pop(0)
+    if booked:
+        await carrier.save_carrier(tx, next_slot_at=pace.next_at)
+    for campaign_id, one_pace in after.items():
+        await campaigns.save(tx, campaign_id, next_slot_at=one_pace.next_at)
+
+
+def _has_slot(one: Decided) -> bool:
+    """True for a denial, and for a call whose slot lies inside its calling window."""
+    if not one.verdict.allowed:
+        return True
+    ends = one.verdict.window_ends_at
+    return one.place_at is not None and (ends is None or one.place_at < ends)
+
+
+async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
+    """Write checks, attempts, lines and queue rows of the pass."""
+    # A call that got no slot is not decided on at all: no check, still due.
+    settled = [one for one in found.decided if _has_slot(one)]
+    calls = [one for one in settled if one.verdict.allowed]
+    for one in calls:
+        one.attempt_id = uuid7()
+    await append_checks(tx, law.keys.chain, [check_row(tx, law, one) for one in settled])
+    await insert_attempts(tx, [attempt_row(tx, one) for one in calls])
+    await lines.take_lines(
+        tx, [(one.lead.phone, one.attempt_id) for one in calls if one.attempt_id]
+    )
+    await enrolments.save_many(tx, [_queue_row(one) for one in settled])
+    await enrolments.save_many(
+        tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
+    )
+    await mark_used(tx, found.caller_uses)
+    return [intended(tx, one) for one in calls]
+
+
+def intended(tx: Tx, one: Decided) -> Intended:
+    """Return what `place` needs of a call that has a slot."""
+    assert one.attempt_id is not None and one.place_at is not None
+    ahead = (one.place_at - tx.now).total_seconds()
+    return Intended(one.attempt_id, one.lead.phone, one.place_at, ahead)
+
+
+def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
+    """Return the check of a decision, its canonical body included."""
+    verdict, facts_ = one.verdict, one.facts
+    body = canonical_body(
+        ids={
+            "check_id": str(one.check_id),
+            "account_id": str(tx.account_id),
+            "campaign_id": str(one.campaign.id),
+            "campaign_version": str(one.campaign.row.version),
+            "enrolment_id": str(one.lead.id),
+            "lead_id": str(one.lead.lead_id),
+            "attempt_id": None if one.attempt_id is None else str(one.attempt_id),
+        },
+        facts=facts_,
+        verdict=verdict,
+        decided_at=tx.now,
+        subject_id=str(one.subject_id),
+        phone_hash=law.keys.phone_hash(facts_.phone),
+        engine_version=law.engine_version,
+        extra={"attempt_no": one.lead.attempts + 1, "host": law.host},
+    )
+    return {
+        "id": one.check_id,
+        "campaign_id": one.campaign.id,
+        "enrolment_id": one.lead.id,
+        "lead_id": one.lead.lead_id,
+        "subject_id": one.subject_id,
+        "decided_at": tx.now,
+        "decision": "allow" if verdict.allowed else "deny",
+        "code": verdict.code,
+        "codes": list(verdict.codes),
+        "rule_id": verdict.rule_id,
+        "next_allowed_at": verdict.next_allowed_at,
+        "category": facts_.category,
+        "mode": facts_.mode,
+        "caller_id": facts_.caller.number if facts_.caller else None,
+        "body": body,
+    }
+
+
+def attempt_row(tx: Tx, one: Decided, *, is_test: bool = False) -> dict[str, Any]:
+    """Return the intent: the attempt as it stands before the carrier is asked."""
+    assert one.place_at is not None and one.facts.caller is not None
+    ends = one.verdict.window_ends_at
+    valid_until = one.place_at + INTENT_LIFE
+    return {
+        "account_id": tx.account_id,
+        "id": one.attempt_id,
+        "campaign_id": one.campaign.id,
+        "version": one.campaign.row.version,
+        "enrolment_id": one.lead.id,
+        "lead_id": one.lead.lead_id,
+        "check_id": one.check_id,
+        "phone": one.lead.phone,
+        "caller_id": one.facts.caller.number,
+        "state": AttemptState.INTENDED,
+        "is_test": is_test,
+        "created_at": tx.now,
+        "changed_at": tx.now,
+        "place_at": one.place_at,
+        "valid_until": valid_until if ends is None else min(valid_until, ends),
+        "window_ends_at": ends,
+    }
+
+
+def _queue_row(one: Decided) -> dict[str, Any]:
+    """Return the enrolment after its decision."""
+    row = {"id": one.lead.id, "last_check_id": one.check_id}
+    if one.verdict.allowed:
+        return row | {
+            "state": EnrolmentState.CALLING,
+            "due_at": None,
+            "disposition": None,
+            "blocked_code": None,
+            "last_attempt_id": one.attempt_id,
+        }
+    step = after_denial(
+        code=one.verdict.code,
+        lasting=[code for code in one.verdict.codes if code not in TIME_REASONS],
+        next_allowed_at=one.verdict.next_allowed_at,
+        ends_at=one.campaign.row.ends_at,
+    )
+    return row | {
+        **enrolments.step_values(step),
+        "disposition": one.lead.disposition,
+        "last_attempt_id": one.lead.last_attempt_id,
+    }

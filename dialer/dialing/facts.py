@@ -1,0 +1,99 @@
+"""From rows to the values the law is asked about. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from dialer.compliance.facts import Caller, Declaration, Facts, Narrowing
+from dialer.compliance.packs import Pack
+from dialer.compliance.schema import Cap, Gap
+from dialer.domain.definition import Definition
+from dialer.store.facts import Batch
+
+# The longest cap and gap periods of the packs are weeks; history is read no further back.
+_HISTORY = timedelta(days=35)
+
+
+def narrowing_of(definition: Definition) -> Narrowing:
+    """Return the campaign's own days and hours; they can only narrow."""
+    return Narrowing(days=tuple(definition.dialing.days), spans=definition.spans)
+
+
+def history_since(packs: Sequence[Pack], now: datetime) -> datetime | None:
+    """Return how far back earlier calls matter, or None if no rule in force counts them."""
+    counts = any(isinstance(rule, Cap | Gap) and rule.enabled for p in packs for rule in p.rules)
+    return now - _HISTORY if counts else None
+
+
+def choose_caller(
+    definition: Definition, callers: Mapping[str, Any], used: Mapping[str, int]
+) -> Caller:
+    """Return the campaign's least recently used caller id.
+
+    callers: number → row of the account's caller ids; a number without one has no known series.
+    used: how often this pass has chosen each number already.
+    """
+
+    def idleness(number: str) -> tuple[int, float, int]:
+        row = callers.get(number)
+        last = row.last_used_at.timestamp() if row is not None and row.last_used_at else 0.0
+        return used.get(number, 0), last, definition.dialing.caller_ids.index(number)
+
+    number = min(definition.dialing.caller_ids, key=idleness)
+    row = callers.get(number)
+    return Caller(number, None if row is None else row.series)
+
+
+def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Declaration | None:
+    """Return the sender's notice to the access provider, None while there is none.
+
+    Its objective is the campaign's category unless the sender states one (design §8).
+    """
+    if sender is None:
+        return None
+    return Declaration(
+        reference=sender.a2p_reference,
+        declared_on=sender.a2p_declared_on,
+        objective=sender.a2p_objective or definition.campaign.category,
+        cli_listed=caller.series is not None,
+    )
+
+
+def facts_for(
+    lead: Any, definition: Definition, *, caller: Caller, sender: Any, batch: Batch
+) -> Facts:
+    """Put together everything known about calling this lead for this campaign.
+
+    lead: an enrolment's row joined with its lead's columns.
+    """
+    campaign = definition.campaign
+    return Facts(
+        phone=lead.phone,
+        category=campaign.category,
+        mode=definition.mode,
+        entity=campaign.entity,
+        sector=campaign.sector,
+        caller=caller,
+        declaration=declaration_of(definition, sender, caller),
+        consents=batch.consents.get(lead.lead_id, ()),
+        suppressed=lead.phone in batch.suppressed,
+        scrub=batch.scrubs.get(lead.phone),
+        event_at=_event_at(lead.attributes),
+        history=batch.history.get(lead.phone, ()),
+        lead_zone=lead.timezone,
+        narrowing=narrowing_of(definition),
+    )
+
+
+def _event_at(attributes: Mapping[str, Any]) -> datetime | None:
+    """The customer's own transaction: the lead column ``event_at``, ISO with an offset."""
+    text = attributes.get("event_at")
+    if not isinstance(text, str):
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return value if value.tzinfo is not None else None

@@ -1,0 +1,40 @@
+"""What every decision of this process is made with: packs, keys, and who decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from dialer.compliance.packs import Pack, find_packs
+from dialer.domain.definition import Definition
+from dialer.errors import DialerError, FieldError, InvalidInput
+from dialer.keys import Keys
+
+
+@dataclass(frozen=True)
+class Law:
+    """``host``: the process that decides; ``pack_folders``: a user's own packs beside ours."""
+
+    keys: Keys
+    engine_version: str
+    host: str
+    pack_folders: tuple[Path, ...] = ()
+
+    def packs_of(self, definition: Definition) -> Sequence[Pack]:
+        """Return the campaign's packs, parents first."""
+        return _packs(tuple(definition.campaign.rule_packs), self.pack_folders)
+
+    def require_packs(self, definition: Definition, *, source: str) -> None:
+        """Refuse a definition whose packs do not exist, naming those that do."""
+        try:
+            self.packs_of(definition)
+        except DialerError as error:
+            problem = FieldError("campaign.rule_packs", str(error), definition.campaign.rule_packs)
+            raise InvalidInput(f"{source}: campaign.rule_packs: {error}", [problem]) from None
+
+
+@lru_cache(maxsize=64)
+def _packs(ids: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Pack, ...]:
+    return find_packs(ids, folders)

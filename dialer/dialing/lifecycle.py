@@ -1,0 +1,218 @@
+"""Campaigns on their way: created, started, paused, cancelled, finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from dialer.dialing.law import Law
+from dialer.dialing.settle import refuse
+from dialer.domain.attempt import AttemptState, Refusal
+from dialer.domain.campaign import CampaignState, move
+from dialer.domain.definition import Definition, placeholders
+from dialer.domain.retry import EnrolmentState
+from dialer.errors import FieldError, InvalidInput, NotFound, RuleViolation
+from dialer.store import attempts as ledger
+from dialer.store import campaigns, enrolments
+from dialer.store.campaigns import Campaign
+from dialer.store.engine import Tx
+from dialer.store.tables import attempts, lead_lists, leads
+from dialer.store.tables import enrolments as places
+
+S = CampaignState
+
+# Placeholders that every list has; all others are columns of the list's own.
+LEAD_FIELDS: Mapping[str, Any] = {
+    "phone": leads.c.phone,
+    "name": leads.c.name,
+    "first_name": func.coalesce(leads.c.first_name, leads.c.name),
+    "external_id": leads.c.external_id,
+    "timezone": leads.c.timezone,
+    "language": leads.c.language,
+}
+_HANG_UP_FROM = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
+
+
+async def create(tx: Tx, law: Law, *, definition: Definition, list_id: UUID, name: str) -> Campaign:
+    """Make a draft of a checked definition and enrol the list's leads."""
+    source = f"campaign {name!r}"
+    law.require_packs(definition, source=source)
+    if await campaigns.find(tx, name) is not None:
+        raise RuleViolation(f"there is a campaign {name!r} already; choose another name")
+    lead_list = await tx.one_or_none(
+        select(lead_lists).where(
+            lead_lists.c.account_id == tx.account_id, lead_lists.c.id == list_id
+        )
+    )
+    if lead_list is None:
+        raise NotFound(f"no lead list {list_id}")
+    if lead_list.status != "ready":
+        raise RuleViolation(f"lead list {lead_list.name!r} is {lead_list.status}, not ready")
+    problems = list(_unknown_placeholders(definition, lead_list.columns))
+    if problems:
+        lines = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+        raise InvalidInput(f"{source}: {lines}", problems)
+    campaign_id = await campaigns.add(tx, list_id=list_id, definition=definition, name=name)
+    await enrolments.enrol_list(tx, campaign_id=campaign_id, list_id=list_id, due=False)
+    await remember_zones(tx, campaign_id)
+    return await campaigns.get(tx, campaign_id)
+
+
+async def remember_zones(tx: Tx, campaign_id: UUID) -> None:
+    """Note the zones the campaign's leads bring, so that closed campaigns are skipped cheaply."""
+    rows = await tx.all(
+        select(leads.c.timezone)
+        .join(
+            places, (places.c.account_id == leads.c.account_id) & (places.c.lead_id == leads.c.id)
+        )
+        .where(
+            leads.c.account_id == tx.account_id,
+            places.c.campaign_id == campaign_id,
+            leads.c.timezone.is_not(None),
+        )
+        .distinct()
+    )
+    await campaigns.save(tx, campaign_id, lead_zones=sorted(row.timezone for row in rows))
+
+
+def _unknown_placeholders(definition: Definition, columns: Sequence[str]) -> Iterator[FieldError]:
+    known = [*LEAD_FIELDS, *columns]
+    for path, names in placeholders(definition).items():
+        for name in sorted(names - set(known)):
+            yield FieldError(
+                path, f"found {{{name}}}; the list has: {', '.join(sorted(set(known)))}", name
+            )
+
+
+async def change_state(
+    tx: Tx,
+    campaign_id: UUID,
+    wanted: CampaignState,
+    *,
+    actor: str,
+    in_flight: str = "finish",
+) -> tuple[Campaign, Sequence[str]]:
+    """Move a campaign as a person asked; also return carrier ids of calls to end afterwards.
+
+    Raises `IllegalTransition` (with the legal moves) or `InvalidInput` (not fit to start).
+    """
+    campaign = await campaigns.get(tx, campaign_id, lock=True)
+    target = move(campaign.state, wanted, starts_at=campaign.row.starts_at, now=tx.now)
+    if target is not campaign.state:
+        if target in (S.RUNNING, S.SCHEDULED):
+            await _require_startable(tx, campaign)
+        await _enter(tx, campaign, target, actor=actor, reason=f"asked for {wanted}")
+    to_end: Sequence[str] = ()
+    if target in (S.PAUSED, S.CANCELLED):
+        await _refuse_intents(tx, campaign_id)
+        if in_flight == "hang_up":
+            to_end = await _carrier_ids(tx, campaign_id)
+    return await campaigns.get(tx, campaign_id), to_end
+
+
+async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: str) -> None:
+    await campaigns.save(tx, campaign.id, state=target)
+    await campaigns.log(tx, campaign.id, campaign.state, target, actor=actor, reason=reason)
+    if target is S.RUNNING:
+        await enrolments.wake(tx, campaign_id=campaign.id)
+    if target is S.CANCELLED:
+        await enrolments.end_waiting(tx, campaign.id, EnrolmentState.CANCELLED)
+
+
+async def _require_startable(tx: Tx, campaign: Campaign) -> None:
+    """Find now what would otherwise fail in a call: nothing starts half fit."""
+    definition = campaign.definition
+    if definition.is_streamed:
+        raise RuleViolation(
+            "this version plays notifications with delivery xml or sip; the talking agent "
+            "(kind qualification, delivery stream) is not part of it yet"
+        )
+    if definition.notification is not None and definition.notification.delivery == "phlo":
+        raise RuleViolation("notification.delivery: phlo cannot be started by this version yet")
+    if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
+        raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")
+    problems = [
+        FieldError(path, f"{{{name}}} is empty for {count} leads; fill it in or drop the leads")
+        for path, names in placeholders(definition).items()
+        for name in sorted(names)
+        if (count := await _count_empty(tx, campaign.id, name))
+    ]
+    if problems:
+        lines = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+        raise InvalidInput(f"campaign {campaign.row.name!r} cannot start: {lines}", problems)
+
+
+async def _count_empty(tx: Tx, campaign_id: UUID, name: str) -> int:
+    column = LEAD_FIELDS.get(name, leads.c.attributes[name].astext)
+    return (
+        await tx.scalar(
+            select(func.count())
+            .select_from(leads)
+            .join(
+                places,
+                (places.c.account_id == leads.c.account_id) & (places.c.lead_id == leads.c.id),
+            )
+            .where(
+                leads.c.account_id == tx.account_id,
+                places.c.campaign_id == campaign_id,
+                places.c.state == EnrolmentState.WAITING,
+                func.coalesce(column, "") == "",
+            )
+        )
+        or 0
+    )
+
+
+async def _refuse_intents(tx: Tx, campaign_id: UUID) -> None:
+    """Intents of a stopped campaign need not wait for their slot to be refused."""
+    for attempt_id in await _attempt_ids(tx, campaign_id, [AttemptState.INTENDED]):
+        held = await ledger.hold(tx, attempt_id)
+        if held is not None and held.attempt.state == AttemptState.INTENDED:
+            await refuse(tx, held, Refusal.CAMPAIGN_STOPPED)
+
+
+async def _attempt_ids(tx: Tx, campaign_id: UUID, states: Sequence[AttemptState]) -> Sequence[UUID]:
+    a = attempts.c
+    rows = await tx.all(
+        select(a.id)
+        .where(a.account_id == tx.account_id, a.campaign_id == campaign_id, a.state.in_(states))
+        .order_by(a.enrolment_id)
+    )
+    return [row.id for row in rows]
+
+
+async def _carrier_ids(tx: Tx, campaign_id: UUID) -> Sequence[str]:
+    a = attempts.c
+    rows = await tx.all(
+        select(func.coalesce(a.call_uuid, a.request_uuid).label("carrier_id")).where(
+            a.account_id == tx.account_id,
+            a.campaign_id == campaign_id,
+            a.state.in_(_HANG_UP_FROM),
+        )
+    )
+    return [row.carrier_id for row in rows if row.carrier_id]
+
+
+async def tick(tx: Tx) -> int:
+    """Start what is scheduled, end what is over; harmless on every node. Returns moves made."""
+    moved = 0
+    for campaign in await campaigns.in_state(tx, S.SCHEDULED, S.RUNNING, S.PAUSED):
+        moved += await _tick_one(tx, campaign.id)
+    return moved
+
+
+async def _tick_one(tx: Tx, campaign_id: UUID) -> int:
+    campaign = await campaigns.get(tx, campaign_id, lock=True)
+    row = campaign.row
+    if row.ends_at is not None and row.ends_at <= tx.now and campaign.state is not S.SCHEDULED:
+        await enrolments.end_waiting(tx, campaign.id, EnrolmentState.EXHAUSTED)
+    if campaign.state is S.SCHEDULED and row.starts_at is not None and row.starts_at <= tx.now:
+        await _enter(tx, campaign, S.RUNNING, actor="schedule", reason="starts_at was reached")
+        return 1
+    if campaign.state is S.RUNNING and await enrolments.count_open(tx, campaign.id) == 0:
+        await _enter(tx, campaign, S.FINISHED, actor="schedule", reason="nothing waits or calls")
+        return 1
+    return 0

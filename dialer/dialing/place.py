@@ -1,0 +1,181 @@
+"""From an intent to one POST, exactly once (design §6.2-6.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from dialer.dialing.claim import Intended
+from dialer.dialing.settle import refuse
+from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
+from dialer.domain.campaign import MAY_TEST_CALL, CampaignState
+from dialer.domain.definition import Definition
+from dialer.errors import IllegalTransition
+from dialer.keys import Keys
+from dialer.providers.protocols import (
+    Accepted,
+    Ambiguous,
+    CallRequest,
+    Carrier,
+    PlaceResult,
+    Refused,
+)
+from dialer.store import attempts as ledger
+from dialer.store import campaigns
+from dialer.store.attempts import Held
+from dialer.store.engine import Database, Tx
+from dialer.store.suppressions import suppressed_among
+
+log = logging.getLogger(__name__)
+
+POST_WITHIN_S = 2.0  # a process that stalls longer between its commit and its POST must not dial
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackUrls:
+    """The addresses one attempt's callbacks come to; mac and attempt id are in every path."""
+
+    public_url: str
+    keys: Keys
+
+    def of(self, attempt_id: UUID, kind: str) -> str:
+        return f"{self.public_url}/plivo/{attempt_id}/{self.keys.mac_of(attempt_id)}/{kind}"
+
+
+@dataclass(frozen=True)
+class Placing:
+    """What placing needs of its process. ``name`` is stored as ``placed_by``."""
+
+    db: Database
+    carrier: Carrier
+    urls: CallbackUrls
+    name: str
+    monotonic: Callable[[], float] = time.monotonic
+    is_draining: Callable[[], bool] = lambda: False
+
+
+async def place_at_slot(placing: Placing, intent: Intended, claimed_at: float) -> None:
+    """Wait for the slot on the monotonic clock, then place.
+
+    claimed_at: monotonic time of the claim's commit; product time runs at the same speed.
+    """
+    wait_s = claimed_at + intent.seconds_ahead - placing.monotonic()
+    if wait_s > 0:
+        await asyncio.sleep(wait_s)
+    await place(placing, intent.attempt_id)
+
+
+async def place(placing: Placing, attempt_id: UUID) -> None:
+    """Turn one intent into one request to the carrier, or refuse it."""
+    request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
+    if request is None:
+        return
+    post_before, call = request
+    if placing.monotonic() >= post_before:
+        # We stood still too long to know that the law still allows it; nothing was sent.
+        await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
+        return
+    reply = await placing.carrier.place(call)
+    await placing.db.run(lambda tx: record_reply(tx, attempt_id, reply))
+
+
+async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:
+    """intended → placing under the line's lock, or refused; nothing if another moved it on."""
+    read_at = placing.monotonic()
+    held = await ledger.hold(tx, attempt_id)
+    if held is None or held.attempt.state != AttemptState.INTENDED:
+        return None
+    refusal = await why_not(tx, held, is_draining=placing.is_draining())
+    if refusal is not None:
+        log.info("intent_refused", extra={"attempt_id": attempt_id, "refusal": refusal.value})
+        await refuse(tx, held, refusal)
+        return None
+    attempt = await ledger.change(
+        tx,
+        held,
+        AttemptEvent.PLACE,
+        placing_at=tx.now,
+        placed_by=placing.name,
+        post_before=tx.now + timedelta(seconds=POST_WITHIN_S),
+    )
+    definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
+    call = call_request(attempt_id, attempt.phone, attempt.caller_id, definition, placing.urls)
+    return read_at + POST_WITHIN_S, call
+
+
+async def why_not(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
+    """Re-read what may have changed since the claim; None means go."""
+    attempt = held.attempt
+    if attempt.window_ends_at is not None and tx.now >= attempt.window_ends_at:
+        return Refusal.WINDOW_CLOSED
+    if tx.now >= attempt.valid_until:
+        return Refusal.STALE
+    if await suppressed_among(tx, [attempt.phone], attempt.campaign_id):
+        return Refusal.SUPPRESSED
+    campaign = await campaigns.get(tx, attempt.campaign_id)
+    may_dial = MAY_TEST_CALL if attempt.is_test else {CampaignState.RUNNING}
+    if campaign.state not in may_dial:
+        return Refusal.CAMPAIGN_STOPPED
+    return Refusal.DRAINED if is_draining else None
+
+
+def call_request(
+    attempt_id: UUID, phone: str, caller_id: str, definition: Definition, urls: CallbackUrls
+) -> CallRequest:
+    """Return what the carrier is asked for."""
+    return CallRequest(
+        to=phone,
+        from_=caller_id,
+        answer_url=urls.of(attempt_id, "answer"),
+        ring_url=urls.of(attempt_id, "ring"),
+        hangup_url=urls.of(attempt_id, "hangup"),
+        fallback_url=urls.of(attempt_id, "fallback"),
+        ring_timeout_s=definition.dialing.ring_timeout_s,
+        time_limit_s=definition.dialing.max_call_s,
+        # Asynchronous: the call talks at once, and only a machine is told of (plivo.md §6).
+        machine_detection="async",
+        machine_url=urls.of(attempt_id, "machine"),
+    )
+
+
+async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> None:
+    """Write down what the carrier said; ``None``: we did not ask, the intent went stale."""
+    held = await ledger.hold(tx, attempt_id)
+    if held is None:
+        return
+    try:
+        if reply is None:
+            await refuse(tx, held, Refusal.STALE)
+        elif isinstance(reply, Accepted):
+            await ledger.change(
+                tx,
+                held,
+                AttemptEvent.ACCEPT,
+                request_uuid=reply.request_uuid,
+                placed_at=held.attempt.placed_at or tx.now,
+            )
+        elif isinstance(reply, Refused):
+            log.warning(
+                "carrier_refused",
+                extra={
+                    "attempt_id": attempt_id,
+                    "reason": reply.reason.value,
+                    "status": reply.status,
+                    "carrier_message": reply.message,
+                },
+            )
+            await refuse(tx, held, Refusal(reply.reason.value))
+        elif isinstance(reply, Ambiguous):
+            log.warning("reply_lost", extra={"attempt_id": attempt_id, "detail": reply.detail})
+            await ledger.change(tx, held, AttemptEvent.LOSE)
+    except IllegalTransition:
+        # A callback overtook the reply and proved the opposite; the callback is the witness.
+        log.error(
+            "reply_contradicts_callbacks",
+            extra={"attempt_id": attempt_id, "state": held.attempt.state},
+        )

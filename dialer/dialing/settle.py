@@ -1,0 +1,117 @@
+"""What an attempt's end means for its lead, its line and its account. One transaction's part."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from dialer.domain.attempt import (
+    OUT_OF_CREDIT_CODE,
+    AttemptEvent,
+    AttemptState,
+    Disposition,
+    HangupFacts,
+    Outcome,
+    Refusal,
+    outcome_of,
+)
+from dialer.domain.campaign import CampaignState
+from dialer.domain.retry import EnrolmentState, NextStep, after_call, after_refusal
+from dialer.store import campaigns, carrier, enrolments, lines
+from dialer.store.attempts import Held, change
+from dialer.store.campaigns import Campaign
+from dialer.store.engine import Tx
+
+log = logging.getLogger(__name__)
+
+# 401 and an empty balance would fail every further call alike: probe once a minute.
+ACCOUNT_PAUSE = timedelta(seconds=60)
+_PAUSING = frozenset({Refusal.CREDENTIALS, Refusal.NO_CREDIT})
+
+
+async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> None:
+    """The call is over: classify it, free the line, decide the lead's next step."""
+    outcome = outcome_of(facts)
+    attempt = await change(
+        tx,
+        held,
+        AttemptEvent.HANG_UP,
+        ended_at=tx.now,
+        outcome=outcome,
+        hangup_code=facts.code,
+        hangup_cause=facts.cause,
+        hangup_source=facts.source,
+        **values,
+    )
+    await lines.free_line(tx, attempt.phone, attempt.id)
+    if facts.code == OUT_OF_CREDIT_CODE:
+        await pause_account(tx, Refusal.NO_CREDIT)
+    await settle_lead(tx, held)
+
+
+async def refuse(tx: Tx, held: Held, refusal: Refusal) -> None:
+    """Nothing rang, and nothing will for this intent."""
+    attempt = await change(tx, held, AttemptEvent.REFUSE, refusal=refusal, ended_at=tx.now)
+    await lines.free_line(tx, attempt.phone, attempt.id)
+    if refusal in _PAUSING:
+        await pause_account(tx, refusal)
+    await settle_lead(tx, held)
+
+
+async def give_up(tx: Tx, held: Held) -> None:
+    """The carrier does not know the call: it was never placed."""
+    attempt = await change(tx, held, AttemptEvent.FIND_ABSENT, ended_at=tx.now)
+    await lines.free_line(tx, attempt.phone, attempt.id)
+    await settle_lead(tx, held)
+
+
+async def pause_account(tx: Tx, refusal: Refusal) -> None:
+    log.error("carrier_account_paused", extra={"reason": refusal.value})
+    await carrier.pause_carrier(tx, until=tx.now + ACCOUNT_PAUSE, reason=refusal.value)
+
+
+async def settle_lead(tx: Tx, held: Held) -> None:
+    """Move the lead on after its newest attempt ended; safe to run again when facts come late."""
+    attempt, lead = held.attempt, held.enrolment
+    # A test call, or a call that a newer attempt has overtaken, decides nothing about the lead.
+    if attempt.is_test or lead.last_attempt_id != attempt.id:
+        return
+    campaign = await campaigns.get(tx, attempt.campaign_id)
+    was_counted = lead.state != EnrolmentState.CALLING
+    attempts = lead.attempts + (0 if was_counted else _counts(attempt))
+    step = _next_step(tx, attempt, attempts, campaign)
+    if campaign.state is CampaignState.CANCELLED and step.state is EnrolmentState.WAITING:
+        step = NextStep(EnrolmentState.CANCELLED)
+    row = {"id": lead.id, "attempts": attempts, **enrolments.step_values(step)}
+    await enrolments.save_many(tx, [row])
+    held.enrolment = await enrolments.lock_one(tx, lead.id)
+
+
+def _counts(attempt: Any) -> int:
+    """1 if the attempt counts towards max_attempts: it reached a phone, or the number is bad."""
+    ended = attempt.state == AttemptState.ENDED
+    return int(ended or attempt.refusal == Refusal.NUMBER_INVALID)
+
+
+def _next_step(tx: Tx, attempt: Any, attempts: int, campaign: Campaign) -> NextStep:
+    plan, ends_at = campaign.definition.retry_plan, campaign.row.ends_at
+    if attempt.state == AttemptState.ENDED:
+        return after_call(
+            outcome=Outcome(attempt.outcome),
+            disposition=None if attempt.disposition is None else Disposition(attempt.disposition),
+            callback_at=attempt.callback_at,
+            attempts=attempts,
+            plan=plan,
+            now=tx.now,
+            ends_at=ends_at,
+        )
+    if attempt.refusal == Refusal.SUPPRESSED:
+        return NextStep(EnrolmentState.BLOCKED, blocked_code="INTERNAL_OPT_OUT")
+    return after_refusal(
+        refusal=None if attempt.refusal is None else Refusal(attempt.refusal),
+        attempts=attempts,
+        plan=plan,
+        now=tx.now,
+        ends_at=ends_at,
+    )

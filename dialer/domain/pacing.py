@@ -1,0 +1,113 @@
+"""How many calls may start now, whose they are, and at which instant each goes out.
+
+Capacity counts calls up, CPS counts calls started. Both limits are the carrier account's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the account's cap is spent on now."""
+
+    live: int  # attempts that ring, talk, may ring or are about to
+    transfer_legs: int = 0
+    inbound: int = 0
+
+
+def free_calls(*, cap: int, inbound_reserve: int, use: Use) -> int:
+    """Return how many more calls may exist, never negative (design §6.1)."""
+    return max(0, cap - use.live - use.transfer_legs - max(use.inbound, inbound_reserve))
+
+
+def free_slots(*, next_slot_at: datetime | None, cps: float, now: datetime) -> int:
+    """Return how many dial slots may still be booked within the horizon."""
+    booked_s = 0.0 if next_slot_at is None else max(0.0, (next_slot_at - now).total_seconds())
+    return max(0, math.ceil((HORIZON_S - booked_s) * cps))
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One running campaign's wish. ``may_start``: due leads within its own limits."""
+
+    campaign_id: UUID
+    weight: float
+    may_start: int
+
+
+def share(free: int, demands: Sequence[Demand]) -> dict[UUID, int]:
+    """Divide ``free`` starts by weight; what one campaign cannot use goes to the others.
+
+    Single starts that no exact share covers go to the campaign furthest below its share, so
+    nobody starves: repeated passes with ``live`` counted in ``may_start`` even out.
+    """
+    given = {demand.campaign_id: 0 for demand in demands}
+    left = min(free, sum(demand.may_start for demand in demands))
+    for _ in range(left):
+        hungry = [d for d in demands if given[d.campaign_id] < d.may_start]
+        neediest = min(hungry, key=lambda d: ((given[d.campaign_id] + 1) / d.weight, d.campaign_id))
+        given[neediest.campaign_id] += 1
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A GCRA with no burst: ``next_at`` is the earliest instant of the next start."""
+
+    cps: float
+    next_at: datetime | None = None
+
+    def slot(self, now: datetime) -> datetime:
+        """Return the next instant a call may start. Time that passed unused is not saved up."""
+        return now if self.next_at is None else max(now, self.next_at)
+
+    def after(self, at: datetime) -> Pace:
+        """Return the pace once a start is booked at ``at``."""
+        return replace(self, next_at=at + timedelta(seconds=1.0 / self.cps))
+
+
+def is_within_horizon(at: datetime, now: datetime) -> bool:
+    return at < now + timedelta(seconds=HORIZON_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """What one campaign may start in this pass; ``pace`` is its own limit, if it has one."""
+
+    campaign_id: UUID
+    count: int
+    pace: Pace | None = None
+
+
+def schedule(
+    account: Pace, starts: Sequence[Starts], now: datetime
+) -> tuple[list[tuple[UUID, datetime]], Pace, dict[UUID, Pace]]:
+    """Give every start an instant that both its campaign's and the account's pace allow.
+
+    Returns the instants in order, the account's pace after them, and each paced campaign's.
+    Starts that find no instant within the horizon get none.
+    """
+    left = {one.campaign_id: one.count for one in starts}
+    paces = {one.campaign_id: one.pace for one in starts if one.pace is not None}
+    booked: list[tuple[UUID, datetime]] = []
+    while any(left.values()):
+        slot = account.slot(now)
+        ready_at = {cid: max(slot, paces[cid].slot(now)) if cid in paces else slot for cid in left}
+        chosen = min((cid for cid in left if left[cid]), key=lambda c: (ready_at[c], -left[c], c))
+        at = ready_at[chosen]
+        if not is_within_horizon(at, now):
+            break
+        booked.append((chosen, at))
+        left[chosen] -= 1
+        account = account.after(at)
+        if chosen in paces:
+            paces[chosen] = paces[chosen].after(at)
+    return booked, account, paces

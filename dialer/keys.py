@@ -1,0 +1,43 @@
+"""Keys for each purpose, all derived from the one secret, so that no use weakens another."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+_MAC_HEX_CHARS = 32  # 128 bits: far beyond guessing, short in a URL
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    return hmac.digest(secret.encode(), f"dialer/{purpose}".encode(), sha256)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """``chain`` seals checks, ``phone`` hashes numbers in them, ``callback`` guards our URLs,
+    ``api`` hashes API keys at rest."""
+
+    chain: bytes
+    phone: bytes
+    callback: bytes
+    api: bytes
+
+    @classmethod
+    def derive(cls, secret: str) -> Keys:
+        return cls(*(_derive(secret, purpose) for purpose in ("chain", "phone", "callback", "api")))
+
+    def mac_of(self, attempt_id: UUID) -> str:
+        """Return the unguessable part of an attempt's callback path."""
+        return hmac.digest(self.callback, attempt_id.bytes, sha256).hex()[:_MAC_HEX_CHARS]
+
+    def is_mac_of(self, attempt_id: UUID, offered: str) -> bool:
+        return hmac.compare_digest(self.mac_of(attempt_id).encode(), offered.encode())
+
+    def phone_hash(self, phone: str) -> str:
+        """Return a keyed hash: tells two checks of one phone apart from two phones, no more."""
+        return hmac.digest(self.phone, phone.encode(), sha256).hex()
+
+    def api_key_hash(self, key: str) -> bytes:
+        return hmac.digest(self.api, key.encode(), sha256)

@@ -1,0 +1,251 @@
+"""One frozen `Settings`, read from the environment once. Nothing below `app` reads it again.
+
+A bad or missing value raises `SettingsError`: one line that names the variable and the fix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from dialer.errors import SettingsError
+
+PLIVO_API_URL = "https://api.plivo.com/v1"
+DEEPGRAM_URL = "https://api.deepgram.com"
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+CARTESIA_URL = "https://api.cartesia.ai"
+ELEVENLABS_URL = "https://api.elevenlabs.io"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryBounds:
+    """When recovery steps in (design §6.4), in seconds.
+
+    Set with DIALER_RECOVERY, e.g. ``placing=15,first_absence=45,absence=30,lookup=20``.
+    """
+
+    placing: float = 15.0  # in placing longer than this: ambiguous
+    first_absence: float = 45.0  # the first absence counts only this long after placing
+    absence: float = 30.0  # two absences at least this far apart make never_placed
+    lookup: float = 20.0  # a live attempt silent this long is looked up at the carrier
+    cdr_slack: float = 120.0  # a finished call begun longer than this before placing is another
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every variable of design §8. Secrets are kept out of the repr."""
+
+    database_url: str | None = field(repr=False)
+    host: str
+    port: int
+    public_url: str  # without a trailing slash
+    data_dir: Path
+    secret_key: str | None = field(repr=False)  # None: generated into the data folder
+    api_key: str | None = field(repr=False)  # None: generated into the data folder
+    clock_start: datetime | None
+    clock_start_text: str | None
+    plivo_auth_id: str | None
+    plivo_auth_token: str | None = field(repr=False)
+    plivo_api_url: str
+    deepgram_url: str
+    openai_base_url: str
+    cartesia_url: str
+    elevenlabs_url: str
+    deepgram_api_key: str | None = field(repr=False)
+    openai_api_key: str | None = field(repr=False)
+    cartesia_api_key: str | None = field(repr=False)
+    elevenlabs_api_key: str | None = field(repr=False)
+    carrier: Literal["twin", "plivo"]
+    recovery: RecoveryBounds
+
+    @property
+    def stream_base_url(self) -> str:
+        """The public URL with http → ws."""
+        return "ws" + self.public_url.removeprefix("http")
+
+    @property
+    def uses_twin(self) -> bool:
+        """No carrier is configured at all: the twin plays every vendor."""
+        return self.carrier == "twin"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read and check everything; raise `SettingsError` naming the first bad variable."""
+    host, port = _bind(environ.get("DIALER_BIND") or "127.0.0.1:8000")
+    auth_id = environ.get("PLIVO_AUTH_ID") or None
+    auth_token = environ.get("PLIVO_AUTH_TOKEN") or None
+    start_text = environ.get("DIALER_CLOCK_START") or None
+    settings = Settings(
+        database_url=_database_url(environ.get("DATABASE_URL") or None),
+        host=host,
+        port=port,
+        public_url=_url(environ, "DIALER_PUBLIC_URL", f"http://{_url_host(host)}:{port}", "http"),
+        data_dir=Path(environ.get("DIALER_DATA_DIR") or ".dialer"),
+        secret_key=_secret(environ, "DIALER_SECRET_KEY"),
+        api_key=_secret(environ, "DIALER_API_KEY"),
+        clock_start=_instant(start_text) if start_text else None,
+        clock_start_text=start_text,
+        plivo_auth_id=auth_id,
+        plivo_auth_token=auth_token,
+        plivo_api_url=_url(environ, "PLIVO_API_URL", PLIVO_API_URL, "http"),
+        deepgram_url=_host_url(environ, "DEEPGRAM_URL", DEEPGRAM_URL),
+        openai_base_url=_url(environ, "OPENAI_BASE_URL", OPENAI_BASE_URL, "http"),
+        cartesia_url=_host_url(environ, "CARTESIA_URL", CARTESIA_URL),
+        elevenlabs_url=_host_url(environ, "ELEVENLABS_URL", ELEVENLABS_URL),
+        deepgram_api_key=environ.get("DEEPGRAM_API_KEY") or None,
+        openai_api_key=environ.get("OPENAI_API_KEY") or None,
+        cartesia_api_key=environ.get("CARTESIA_API_KEY") or None,
+        elevenlabs_api_key=environ.get("ELEVENLABS_API_KEY") or None,
+        carrier=_carrier(auth_id, auth_token, environ.get("PLIVO_API_URL") or None),
+        recovery=_recovery(environ.get("DIALER_RECOVERY") or None),
+    )
+    _refuse_shifted_clock_off_loopback(settings)
+    return settings
+
+
+def _carrier(
+    auth_id: str | None, auth_token: str | None, api_url: str | None
+) -> Literal["twin", "plivo"]:
+    if auth_id and auth_token:
+        if not re.fullmatch(r"(MA|SA)[A-Z0-9]{18}", auth_id):
+            raise SettingsError(
+                "PLIVO_AUTH_ID: must be MA or SA and 18 capital letters or digits; "
+                "copy it from the Plivo console's overview page"
+            )
+        return "plivo"
+    if auth_id or auth_token:
+        missing = "PLIVO_AUTH_TOKEN" if auth_id else "PLIVO_AUTH_ID"
+        raise SettingsError(f"{missing}: missing; set both PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN")
+    if api_url:
+        raise SettingsError(
+            "PLIVO_AUTH_ID: missing; PLIVO_API_URL needs PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN "
+            "(unset all three to use the twin)"
+        )
+    return "twin"
+
+
+def _bind(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingsError(f"DIALER_BIND: found {text!r}; write host:port such as 127.0.0.1:8000")
+    return host.strip("[]"), int(port)
+
+
+def _url_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(environ: Mapping[str, str], name: str, default: str, scheme: str) -> str:
+    text = (environ.get(name) or default).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        good = bool(parts.hostname) and parts.scheme in (scheme, f"{scheme}s")
+        good = good and not parts.query and not parts.fragment and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingsError(f"{name}: found {text!r}; write {scheme}s://host[:port][/path]")
+    return text
+
+
+def _host_url(environ: Mapping[str, str], name: str, default: str) -> str:
+    text = (environ.get(name) or default).rstrip("/")
+    # Either form is accepted; the other one derives from it.
+    as_http = "http" + text.removeprefix("ws") if text.startswith("ws") else text
+    checked = _url({name: as_http}, name, default, "http")
+    if urlsplit(checked).path:
+        raise SettingsError(f"{name}: found {text!r}; write scheme://host[:port] without a path")
+    return checked
+
+
+def _database_url(text: str | None) -> str | None:
+    if text is not None and not re.match(r"postgres(ql)?(\+\w+)?://", text):
+        raise SettingsError(
+            "DATABASE_URL: must start with postgresql:// (only Postgres is supported; "
+            "unset it to use the embedded one)"
+        )
+    return text
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name) or None
+    if text is not None and len(text) < 16:
+        raise SettingsError(f"{name}: too short; use 16 characters or more (openssl rand -hex 32)")
+    return text
+
+
+def _instant(text: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise SettingsError(
+            f"DIALER_CLOCK_START: found {text!r}; write an ISO time with an offset "
+            "such as 2026-11-23T11:00:00+05:30"
+        )
+    return value
+
+
+def _recovery(text: str | None) -> RecoveryBounds:
+    names = [spec.name for spec in fields(RecoveryBounds)]
+    values: dict[str, float] = {}
+    for part in (text or "").split(",") if text else ():
+        name, _, number = part.strip().partition("=")
+        try:
+            values[name] = float(number)
+        except ValueError:
+            values[name] = -1.0
+        if name not in names or values[name] <= 0:
+            raise SettingsError(
+                f"DIALER_RECOVERY: found {part.strip()!r}; write name=seconds with names from "
+                + ", ".join(names)
+            )
+    return RecoveryBounds(**values)
+
+
+def is_loopback(url: str) -> bool:
+    """True when ``url`` can only reach this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def vendor_urls(settings: Settings) -> dict[str, str]:
+    """Return variable → URL of every vendor that may be talked to."""
+    return {
+        "PLIVO_API_URL": settings.plivo_api_url,
+        "DEEPGRAM_URL": settings.deepgram_url,
+        "OPENAI_BASE_URL": settings.openai_base_url,
+        "CARTESIA_URL": settings.cartesia_url,
+        "ELEVENLABS_URL": settings.elevenlabs_url,
+    }
+
+
+def _refuse_shifted_clock_off_loopback(settings: Settings) -> None:
+    """A shifted clock would prove calls lawful at a time that is not now (design §8)."""
+    if settings.clock_start is None or settings.uses_twin:
+        return
+    for name, url in vendor_urls(settings).items():
+        if not is_loopback(url):
+            raise SettingsError(
+                f"DIALER_CLOCK_START: refused because {name} is not on this machine; "
+                "a shifted clock is for rehearsals only"
+            )
+
+
+def offset_for(start: datetime, real_now: datetime) -> timedelta:
+    """Return product time minus real time when the product clock starts at ``start`` now."""
+    return start - real_now

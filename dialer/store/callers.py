@@ -1,0 +1,64 @@
+"""Caller ids and the sender profile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from dialer.store.engine import Tx
+from dialer.store.tables import caller_ids, senders
+
+
+async def mark_used(tx: Tx, numbers: Collection[str]) -> None:
+    """Remember that these caller ids were just chosen."""
+    if numbers:
+        await tx.execute(
+            update(caller_ids)
+            .where(
+                caller_ids.c.account_id == tx.account_id,
+                caller_ids.c.number.in_(sorted(numbers)),
+            )
+            .values(last_used_at=tx.now)
+        )
+
+
+async def upsert_callers(tx: Tx, numbers: Sequence[tuple[str, str]]) -> None:
+    """Add or correct (number, series) pairs; none is removed."""
+    if not numbers:
+        return
+    statement = insert(caller_ids).values(
+        [{"account_id": tx.account_id, "number": n, "series": s} for n, s in numbers]
+    )
+    await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["account_id", "number"], set_={"series": statement.excluded.series}
+        )
+    )
+
+
+async def upsert_sender(
+    tx: Tx,
+    *,
+    peid: str | None,
+    tmid: str | None,
+    reference: str | None,
+    declared_on: date | None,
+    objective: str | None,
+) -> None:
+    values: dict[str, Any] = {
+        "peid": peid,
+        "tmid": tmid,
+        "a2p_reference": reference,
+        "a2p_declared_on": declared_on,
+        "a2p_objective": objective,
+        "updated_at": tx.now,
+    }
+    await tx.execute(
+        insert(senders)
+        .values(account_id=tx.account_id, **values)
+        .on_conflict_do_update(index_elements=["account_id"], set_=values)
+    )

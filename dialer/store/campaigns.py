@@ -1,0 +1,187 @@
+"""Campaign rows, their frozen definitions, and why they moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, insert, select, update
+
+from dialer.domain.campaign import CampaignState
+from dialer.domain.definition import Definition, to_tables
+from dialer.domain.definition_parse import parse_tables
+from dialer.domain.ids import uuid7
+from dialer.errors import NotFound
+from dialer.store.engine import Tx
+from dialer.store.tables import campaign_log, campaign_versions, campaigns
+
+c = campaigns.c
+v = campaign_versions.c
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign's row with the definition of its present version."""
+
+    row: Any
+    definition: Definition
+
+    @property
+    def id(self) -> UUID:
+        return self.row.id  # type: ignore[no-any-return]
+
+    @property
+    def state(self) -> CampaignState:
+        return CampaignState(self.row.state)
+
+
+@lru_cache(maxsize=512)
+def _definition(digest: bytes, tables: bytes) -> Definition:
+    return parse_tables(msgspec.json.decode(tables), source="stored campaign")
+
+
+def read_definition(row: Any) -> Definition:
+    """Return the definition stored in ``row``; parsed once a process and content."""
+    return _definition(row.sha256, msgspec.json.encode(row.definition))
+
+
+def _with_definition() -> Any:
+    return select(campaigns, v.definition, v.sha256).join(
+        campaign_versions,
+        and_(v.account_id == c.account_id, v.campaign_id == c.id, v.version == c.version),
+    )
+
+
+def _campaign(row: Any) -> Campaign:
+    return Campaign(row, read_definition(row))
+
+
+async def get(tx: Tx, campaign_id: UUID, *, lock: bool = False) -> Campaign:
+    """Return one campaign, its row locked if asked; `NotFound` if there is none."""
+    query = _with_definition().where(c.account_id == tx.account_id, c.id == campaign_id)
+    if lock:
+        query = query.with_for_update(key_share=True, of=campaigns)
+    row = await tx.one_or_none(query)
+    if row is None:
+        raise NotFound(f"no campaign {campaign_id}")
+    return _campaign(row)
+
+
+async def find(tx: Tx, name: str) -> Campaign | None:
+    """Return the campaign called ``name``, or None."""
+    row = await tx.one_or_none(
+        _with_definition().where(c.account_id == tx.account_id, c.name == name)
+    )
+    return None if row is None else _campaign(row)
+
+
+async def by_name(tx: Tx, name: str) -> Campaign:
+    """Return the campaign called ``name``; `NotFound` lists the names there are."""
+    found = await find(tx, name)
+    if found is None:
+        names = await tx.all(select(c.name).where(c.account_id == tx.account_id).limit(20))
+        known = ", ".join(row.name for row in names) or "none yet"
+        raise NotFound(f"no campaign {name!r}; there are: {known}")
+    return found
+
+
+async def in_state(tx: Tx, *states: CampaignState) -> list[Campaign]:
+    rows = await tx.all(
+        _with_definition().where(c.account_id == tx.account_id, c.state.in_(states)).order_by(c.id)
+    )
+    return [_campaign(row) for row in rows]
+
+
+async def page(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:
+    query = select(campaigns).where(c.account_id == tx.account_id).order_by(c.id).limit(limit)
+    if after is not None:
+        query = query.where(c.id > after)
+    rows: Sequence[Any] = (await tx.execute(query)).all()
+    return rows
+
+
+async def definition_of(tx: Tx, campaign_id: UUID, version: int) -> Definition:
+    """Return the frozen definition an attempt names."""
+    row = await tx.one_or_none(
+        select(v.definition, v.sha256).where(
+            v.account_id == tx.account_id, v.campaign_id == campaign_id, v.version == version
+        )
+    )
+    if row is None:
+        raise NotFound(f"no version {version} of campaign {campaign_id}")
+    return read_definition(row)
+
+
+async def add(tx: Tx, *, list_id: UUID, definition: Definition, name: str) -> UUID:
+    """Insert a draft campaign with version 1 of its definition."""
+    campaign_id = uuid7()
+    await tx.execute(
+        insert(campaigns).values(
+            account_id=tx.account_id,
+            id=campaign_id,
+            name=name,
+            list_id=list_id,
+            state=CampaignState.DRAFT,
+            version=1,
+            weight=definition.dialing.weight,
+            max_cps=definition.dialing.max_cps,
+            starts_at=definition.dialing.starts_at,
+            ends_at=definition.dialing.ends_at,
+            created_at=tx.now,
+            changed_at=tx.now,
+        )
+    )
+    await add_version(tx, campaign_id, 1, definition)
+    await log(tx, campaign_id, None, CampaignState.DRAFT, actor="user", reason="created")
+    return campaign_id
+
+
+async def add_version(tx: Tx, campaign_id: UUID, version: int, definition: Definition) -> None:
+    tables = to_tables(definition)
+    await tx.execute(
+        insert(campaign_versions).values(
+            account_id=tx.account_id,
+            campaign_id=campaign_id,
+            version=version,
+            definition=tables,
+            sha256=sha256(msgspec.json.encode(tables, order="sorted")).digest(),
+            created_at=tx.now,
+        )
+    )
+
+
+async def save(tx: Tx, campaign_id: UUID, **values: Any) -> None:
+    await tx.execute(
+        update(campaigns)
+        .where(c.account_id == tx.account_id, c.id == campaign_id)
+        .values(**values, changed_at=tx.now)
+    )
+
+
+async def log(
+    tx: Tx,
+    campaign_id: UUID,
+    from_state: CampaignState | None,
+    to_state: CampaignState,
+    *,
+    actor: str,
+    reason: str,
+) -> None:
+    """Say why a campaign moved."""
+    await tx.execute(
+        insert(campaign_log).values(
+            account_id=tx.account_id,
+            id=uuid7(),
+            campaign_id=campaign_id,
+            at=tx.now,
+            from_state=from_state,
+            to_state=to_state,
+            actor=actor,
+            reason=reason,
+        )
+    )

@@ -1,0 +1,60 @@
+"""The carrier account's row: its limits, its next dial slot, and what its cap is spent on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from dialer.domain.attempt import LIVE
+from dialer.domain.pacing import Use
+from dialer.store.engine import Tx
+from dialer.store.tables import attempts, carrier_accounts
+
+_LIVE = sorted(LIVE)
+
+
+async def lock_carrier(tx: Tx) -> Any:
+    """Lock and return the carrier account row: one claim at a time (design §6.1)."""
+    query = select(carrier_accounts).where(carrier_accounts.c.account_id == tx.account_id)
+    return (await tx.execute(query.with_for_update(key_share=True))).one()
+
+
+async def get_carrier(tx: Tx) -> Any:
+    query = select(carrier_accounts).where(carrier_accounts.c.account_id == tx.account_id)
+    return (await tx.execute(query)).one()
+
+
+async def save_carrier(tx: Tx, **values: Any) -> None:
+    await tx.execute(
+        update(carrier_accounts)
+        .where(carrier_accounts.c.account_id == tx.account_id)
+        .values(**values)
+    )
+
+
+async def pause_carrier(tx: Tx, *, until: datetime, reason: str) -> None:
+    """Claim nothing before ``until``; a longer pause already there stays."""
+    c = carrier_accounts.c
+    await tx.execute(
+        update(carrier_accounts)
+        .where(c.account_id == tx.account_id)
+        .values(
+            paused_until=func.greatest(func.coalesce(c.paused_until, until), until),
+            paused_reason=reason,
+        )
+    )
+
+
+async def live_by_campaign(tx: Tx) -> tuple[dict[UUID, int], Use]:
+    """Count live attempts a campaign, and the account's whole use of its cap."""
+    c = attempts.c
+    rows = await tx.all(
+        select(c.campaign_id, func.count(), func.count().filter(c.has_transfer_leg.is_(True)))
+        .where(c.account_id == tx.account_id, c.state.in_(_LIVE))
+        .group_by(c.campaign_id)
+    )
+    live = {row[0]: row[1] for row in rows}
+    return live, Use(live=sum(live.values()), transfer_legs=sum(row[2] for row in rows))

@@ -1,0 +1,71 @@
+"""The one way a check enters the database: through the append that extends the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from dialer.compliance.record import chain_hash
+from dialer.store.engine import Tx
+from dialer.store.tables import accounts, checks
+
+c = checks.c
+
+
+async def append_checks(tx: Tx, key: bytes, rows: Sequence[dict[str, Any]]) -> None:
+    """Write check rows in their order and move the chain's head (design §6.1).
+
+    Each row brings everything but ``seq`` and ``hash``. The account row is locked here, the last
+    lock of the transaction, so that the chain has one writer at a time.
+    """
+    if not rows:
+        return
+    a = accounts.c
+    head = (
+        await tx.execute(
+            select(a.chain_head, a.chain_seq, a.chain_count)
+            .where(a.id == tx.account_id)
+            .with_for_update(key_share=True)
+        )
+    ).one()
+    seq, previous = head.chain_seq, head.chain_head
+    chained = []
+    for row in rows:
+        seq += 1
+        previous = chain_hash(key, previous, seq, row["body"])
+        chained.append(row | {"account_id": tx.account_id, "seq": seq, "hash": previous})
+    await tx.execute(insert(checks), chained)
+    await tx.execute(
+        update(accounts)
+        .where(a.id == tx.account_id)
+        .values(chain_head=previous, chain_seq=seq, chain_count=head.chain_count + len(rows))
+    )
+
+
+async def list_checks(
+    tx: Tx,
+    *,
+    campaign_id: UUID | None = None,
+    lead_id: UUID | None = None,
+    decision: str | None = None,
+    code: str | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+) -> Sequence[Any]:
+    """Return checks in the order they were made."""
+    query = select(checks).where(c.account_id == tx.account_id).order_by(c.id).limit(limit)
+    for column, value in (
+        (c.campaign_id, campaign_id),
+        (c.lead_id, lead_id),
+        (c.decision, decision),
+        (c.code, code),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(c.id > after)
+    rows: Sequence[Any] = (await tx.execute(query)).all()
+    return rows

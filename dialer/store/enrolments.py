@@ -1,0 +1,194 @@
+"""The queue: leads' places in campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, func, insert, literal, select, update
+
+from dialer.domain.ids import uuid7s
+from dialer.domain.retry import EnrolmentState, NextStep
+from dialer.store.engine import Tx
+from dialer.store.tables import enrolments, leads
+
+e = enrolments.c
+
+# What a decision needs of a lead, beside its enrolment.
+LEAD_COLUMNS = (
+    leads.c.name,
+    leads.c.first_name,
+    leads.c.timezone,
+    leads.c.language,
+    leads.c.external_id,
+    leads.c.attributes,
+)
+_JOIN = enrolments.join(leads, and_(leads.c.account_id == e.account_id, leads.c.id == e.lead_id))
+
+
+def _due(tx: Tx, campaign_id: UUID) -> Any:
+    return and_(
+        e.account_id == tx.account_id,
+        e.campaign_id == campaign_id,
+        e.state == literal(EnrolmentState.WAITING.value, literal_execute=True),
+        e.due_at <= tx.now,
+    )
+
+
+async def count_due(tx: Tx, campaign_ids: Sequence[UUID], most: int) -> dict[UUID, int]:
+    """Count due leads a campaign, no further than ``most``: the dial pass needs no more."""
+    counts: dict[UUID, int] = {}
+    for campaign_id in campaign_ids:
+        some = select(e.id).where(_due(tx, campaign_id)).limit(most).subquery()
+        counts[campaign_id] = await tx.scalar(select(func.count()).select_from(some)) or 0
+    return counts
+
+
+async def claim_due(
+    tx: Tx, campaign_id: UUID, *, limit: int, seen: Iterable[UUID] = ()
+) -> Sequence[Any]:
+    """Lock up to ``limit`` due leads, important and long-waiting first; skip held ones.
+
+    ``seen``: enrolments this pass has decided on already.
+    """
+    query = (
+        select(enrolments, *LEAD_COLUMNS)
+        .select_from(_JOIN)
+        .where(_due(tx, campaign_id))
+        .order_by(e.priority.desc(), e.due_at)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True, of=enrolments)
+    )
+    if known := list(seen):
+        query = query.where(e.id.not_in(known))
+    rows: Sequence[Any] = (await tx.execute(query)).all()
+    return rows
+
+
+async def lock_one(tx: Tx, enrolment_id: UUID) -> Any:
+    """Lock one enrolment and read it with its lead, or None."""
+    query = (
+        select(enrolments, *LEAD_COLUMNS)
+        .select_from(_JOIN)
+        .where(e.account_id == tx.account_id, e.id == enrolment_id)
+        .with_for_update(key_share=True, of=enrolments)
+    )
+    return await tx.one_or_none(query)
+
+
+async def save_many(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write back decided enrolments. Each row has ``id`` and the same set of changed columns."""
+    if not rows:
+        return
+    columns = [name for name in rows[0] if name != "id"]
+    statement = (
+        update(enrolments)
+        .where(e.account_id == tx.account_id, e.id == bindparam("row_id"))
+        .values({name: bindparam(f"new_{name}") for name in columns} | {"changed_at": tx.now})
+    )
+    await tx.execute(
+        statement,
+        [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in columns} for row in rows],
+    )
+
+
+def step_values(step: NextStep) -> dict[str, Any]:
+    """Return the columns that a next step sets."""
+    return {
+        "state": step.state,
+        "due_at": step.due_at,
+        "disposition": step.disposition,
+        "blocked_code": step.blocked_code,
+    }
+
+
+async def enrol_list(tx: Tx, *, campaign_id: UUID, list_id: UUID, due: bool) -> int:
+    """Give every lead of the list that has none a place in the campaign; return how many."""
+    fresh = (
+        await tx.execute(
+            select(leads.c.id, leads.c.phone)
+            .outerjoin(
+                enrolments,
+                and_(
+                    e.account_id == leads.c.account_id,
+                    e.campaign_id == campaign_id,
+                    e.lead_id == leads.c.id,
+                ),
+            )
+            .where(leads.c.account_id == tx.account_id, leads.c.list_id == list_id, e.id.is_(None))
+            .order_by(leads.c.id)
+        )
+    ).all()
+    await enrol_leads(tx, campaign_id=campaign_id, leads=[tuple(row) for row in fresh], due=due)
+    return len(fresh)
+
+
+async def enrol_leads(
+    tx: Tx, *, campaign_id: UUID, leads: Sequence[tuple[UUID, str]], due: bool
+) -> None:
+    """Enrol (lead id, phone) pairs as waiting; ``due``: at once, else when the campaign starts."""
+    ids = uuid7s(len(leads))
+    for start in range(0, len(leads), 5000):
+        chunk = leads[start : start + 5000]
+        await tx.execute(
+            insert(enrolments),
+            [
+                {
+                    "account_id": tx.account_id,
+                    "id": new_id,
+                    "campaign_id": campaign_id,
+                    "lead_id": lead_id,
+                    "phone": phone,
+                    "state": EnrolmentState.WAITING,
+                    "due_at": tx.now if due else None,
+                    "changed_at": tx.now,
+                }
+                for new_id, (lead_id, phone) in zip(ids[start : start + 5000], chunk, strict=True)
+            ],
+        )
+
+
+async def wake(
+    tx: Tx, *, campaign_id: UUID | None = None, codes: Sequence[str] | None = None
+) -> int:
+    """Make waiting leads without a due time due now: of one campaign, or of some denial codes."""
+    query = update(enrolments).where(
+        e.account_id == tx.account_id,
+        e.state == EnrolmentState.WAITING,
+        e.due_at.is_(None),
+    )
+    if campaign_id is not None:
+        query = query.where(e.campaign_id == campaign_id)
+    if codes is not None:
+        query = query.where(e.blocked_code.in_(codes))
+    result = await tx.execute(query.values(due_at=tx.now, changed_at=tx.now))
+    return int(result.rowcount)
+
+
+async def end_waiting(tx: Tx, campaign_id: UUID, state: EnrolmentState) -> int:
+    """Move every waiting lead of a campaign to a final state; return how many."""
+    result = await tx.execute(
+        update(enrolments)
+        .where(
+            e.account_id == tx.account_id,
+            e.campaign_id == campaign_id,
+            e.state == EnrolmentState.WAITING,
+        )
+        .values(state=state, due_at=None, changed_at=tx.now)
+    )
+    return int(result.rowcount)
+
+
+async def count_open(tx: Tx, campaign_id: UUID) -> int:
+    """Count leads that still wait or are being called."""
+    return (
+        await tx.scalar(
+            select(func.count()).where(
+                e.account_id == tx.account_id,
+                e.campaign_id == campaign_id,
+                e.state.in_([EnrolmentState.WAITING, EnrolmentState.CALLING]),
+            )
+        )
+        or 0
+    )

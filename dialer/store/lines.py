@@ -1,0 +1,46 @@
+"""Lines: one row a phone ever dialed; while it holds an attempt, that phone is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from dialer.store.engine import Tx
+from dialer.store.tables import lines
+
+
+async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
+    """Lock the lines of ``phones`` in ascending order, made on first use; phone → live attempt."""
+    wanted: Sequence[str] = sorted(set(phones))
+    if not wanted:
+        return {}
+    rows = [{"account_id": tx.account_id, "phone": phone} for phone in wanted]
+    await tx.execute(insert(lines).values(rows).on_conflict_do_nothing())
+    found = await tx.all(
+        select(lines.c.phone, lines.c.live_attempt_id)
+        .where(lines.c.account_id == tx.account_id, lines.c.phone.in_(wanted))
+        .order_by(lines.c.phone)
+        .with_for_update(key_share=True)
+    )
+    return {row.phone: row.live_attempt_id for row in found}
+
+
+async def take_lines(tx: Tx, attempt_of_phone: Iterable[tuple[str, UUID]]) -> None:
+    """Give locked lines to their new attempts."""
+    for phone, attempt_id in attempt_of_phone:
+        await tx.execute(_of(tx, phone).values(live_attempt_id=attempt_id))
+
+
+async def free_line(tx: Tx, phone: str, attempt_id: UUID) -> None:
+    """Let go of a line, unless another attempt holds it by now."""
+    await tx.execute(
+        _of(tx, phone).where(lines.c.live_attempt_id == attempt_id).values(live_attempt_id=None)
+    )
+
+
+def _of(tx: Tx, phone: str) -> Any:
+    return update(lines).where(lines.c.account_id == tx.account_id, lines.c.phone == phone)

@@ -1,0 +1,77 @@
+"""Pacing: the cap and the CPS are never crossed, and no campaign starves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.domain.pacing import (
+    HORIZON_S,
+    Demand,
+    Pace,
+    Starts,
+    Use,
+    free_calls,
+    free_slots,
+    is_within_horizon,
+    schedule,
+    share,
+)
+
+NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
+
+
+def test_inbound_takes_the_larger_of_live_and_reserve() -> None:
+    assert free_calls(cap=50, inbound_reserve=5, use=Use(live=10, transfer_legs=2)) == 33
+    assert free_calls(cap=50, inbound_reserve=5, use=Use(live=10, inbound=8)) == 32
+    assert free_calls(cap=2, inbound_reserve=0, use=Use(live=5)) == 0
+
+
+def test_a_stall_is_never_made_up_by_a_burst() -> None:
+    pace = Pace(cps=2.0, next_at=NOW - timedelta(minutes=10))
+    starts = []
+    for _ in range(4):
+        at = pace.slot(NOW)
+        starts.append((at - NOW).total_seconds())
+        pace = pace.after(at)
+    assert starts == [0.0, 0.5, 1.0, 1.5]
+
+
+def test_slots_already_booked_leave_less_room() -> None:
+    assert free_slots(next_slot_at=None, cps=2.0, now=NOW) == 4
+    assert free_slots(next_slot_at=NOW - timedelta(hours=1), cps=2.0, now=NOW) == 4
+    assert free_slots(next_slot_at=NOW + timedelta(seconds=1.5), cps=2.0, now=NOW) == 1
+    assert free_slots(next_slot_at=NOW + timedelta(seconds=2), cps=2.0, now=NOW) == 0
+    assert not is_within_horizon(NOW + timedelta(seconds=HORIZON_S), NOW)
+
+
+demands = st.lists(st.tuples(st.floats(0.1, 10), st.integers(0, 40)), min_size=0, max_size=6).map(
+    lambda rows: [Demand(UUID(int=i + 1), weight, n) for i, (weight, n) in enumerate(rows)]
+)
+
+
+@given(st.integers(0, 60), demands)
+def test_a_share_gives_all_it_can_and_never_more(free: int, wishes: list[Demand]) -> None:
+    given_to = share(free, wishes)
+    assert sum(given_to.values()) == min(free, sum(wish.may_start for wish in wishes))
+    for wish in wishes:
+        assert 0 <= given_to[wish.campaign_id] <= wish.may_start
+
+
+def test_a_share_follows_the_weights() -> None:
+    one, two = UUID(int=1), UUID(int=2)
+    assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 50)]) == {one: 3, two: 6}
+    assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 2)]) == {one: 7, two: 2}
+
+
+def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
+    slow, fast = UUID(int=1), UUID(int=2)
+    starts = [Starts(slow, 3, Pace(cps=1.0)), Starts(fast, 3)]
+    booked, account, paces = schedule(Pace(cps=4.0), starts, NOW)
+    seconds = [((at - NOW).total_seconds(), campaign) for campaign, at in booked]
+    assert seconds == [(0.0, slow), (0.25, fast), (0.5, fast), (0.75, fast), (1.0, slow)]
+    assert account.next_at == NOW + timedelta(seconds=1.25)
+    assert paces[slow].next_at == NOW + timedelta(seconds=2)
