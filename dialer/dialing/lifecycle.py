@@ -207,12 +207,14 @@ async def tick(tx: Tx) -> int:
 async def _tick_one(tx: Tx, campaign_id: UUID) -> int:
     campaign = await campaigns.get(tx, campaign_id, lock=True)
     row = campaign.row
-    if row.ends_at is not None and row.ends_at <= tx.now and campaign.state is not S.SCHEDULED:
+    is_over = row.ends_at is not None and row.ends_at <= tx.now
+    if is_over:
         await enrolments.end_waiting(tx, campaign.id, EnrolmentState.EXHAUSTED)
+    may_finish = campaign.state is S.RUNNING or is_over
+    if may_finish and await enrolments.count_open(tx, campaign.id) == 0:
+        await _enter(tx, campaign, S.FINISHED, actor="schedule", reason="nothing waits or calls")
+        return 1
     if campaign.state is S.SCHEDULED and row.starts_at is not None and row.starts_at <= tx.now:
         await _enter(tx, campaign, S.RUNNING, actor="schedule", reason="starts_at was reached")
-        return 1
-    if campaign.state is S.RUNNING and await enrolments.count_open(tx, campaign.id) == 0:
-        await _enter(tx, campaign, S.FINISHED, actor="schedule", reason="nothing waits or calls")
         return 1
     return 0

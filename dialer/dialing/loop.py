@@ -42,7 +42,7 @@ class DialingLoop:
             task.add_done_callback(self._finished)
 
     async def drain(self, limit_s: float) -> None:
-        """Wait until nothing is in flight; intents still waiting refuse themselves at their slot."""
+        """Wait until nothing is in flight; waiting intents refuse themselves at their slot."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=limit_s)
 
