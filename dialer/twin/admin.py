@@ -122,7 +122,7 @@ class AdminRoutes:
         return web.json_response({"now": self._exchange.clock.now().isoformat()})
 
     async def reset(self, request: web.Request) -> web.Response:
-        """As just started, but for the clock and the population."""
+        """As just started, but for the clock, the population, applications and numbers."""
         await self._exchange.reset()
         return web.Response(status=204)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from dialer.twin.callee import normal_phone
 from dialer.twin.calls import Call, billed_s
@@ -90,54 +92,41 @@ def fits_numbers(call: Call, query: Query) -> bool:
     return query.get("call_direction", "outbound") == "outbound"
 
 
-def fits_cdr(call: Call, query: Query, now: datetime) -> bool:
-    """The finished list's filters; `Refused` 400 for a bad one."""
-    end, ended_at = call.end, call.ended_at
-    assert end is not None and ended_at is not None  # only finished calls are listed
-    wanted = {
-        "parent_call_uuid": call.parent_call_uuid,
-        "hangup_cause_code": str(end.code),
-        "hangup_source": end.source,
-        "stir_verification": "Not Applicable",
-    }
-    if any(query.get(name) not in (None, "", value) for name, value in wanted.items()):
-        return False
-    return (
-        fits_numbers(call, query)
-        and _in_window(ended_at, query, now)
-        and _duration_fits(call.talk_s, query)
-    )
+def cdr_filter(query: Query, now: datetime) -> Callable[[Call], bool]:
+    """What the finished list was asked for; `Refused` 400 for a filter that makes no sense."""
+    in_window = _window(query, now)
+    durations = _duration_checks(query)
+
+    def fits(call: Call) -> bool:
+        end, ended_at = call.end, call.ended_at
+        assert end is not None and ended_at is not None  # only finished calls are listed
+        known = {
+            "parent_call_uuid": call.parent_call_uuid,
+            "hangup_cause_code": str(end.code),
+            "hangup_source": end.source,
+            "stir_verification": "Not Applicable",
+        }
+        return (
+            fits_numbers(call, query)
+            and all(query.get(name) in (None, "", value) for name, value in known.items())
+            and all(check(call.talk_s) for check in durations)
+            and in_window(ended_at)
+        )
+
+    return fits
 
 
-def check_query(query: Query, now: datetime) -> None:
-    """Refuse a bad filter even when no call is there to meet it."""
-    _window(query, now)
-    _duration_fits(0, query)
-
-
-def _window(query: Query, now: datetime) -> tuple[datetime, datetime]:
-    """The range of end times asked for: the last 7 days unless said, 30 days at most."""
+def _window(query: Query, now: datetime) -> Callable[[datetime], bool]:
+    """The end times asked for: the last 7 days unless said, a range of 30 days at most."""
     exact = _time(query, "end_time")
     if exact is not None:
-        return exact, exact
-    lows = [_time(query, f"end_time__{op}") for op in ("gt", "gte")]
-    highs = [_time(query, f"end_time__{op}") for op in ("lt", "lte")]
-    high = min((each for each in highs if each), default=now)
-    low = max((each for each in lows if each), default=high - DEFAULT_WINDOW)
+        return lambda at: at.replace(microsecond=exact.microsecond) == exact
+    after, before = _time(query, "end_time__gt"), _time(query, "end_time__lt")
+    high = min(filter(None, (before, _time(query, "end_time__lte"))), default=now)
+    low = max(filter(None, (after, _time(query, "end_time__gte"))), default=high - DEFAULT_WINDOW)
     if high - low > MAX_RANGE:
         raise Refused(400, "end_time parameter is invalid. The range is over 30 days")
-    return low, high
-
-
-def _in_window(ended_at: datetime, query: Query, now: datetime) -> bool:
-    low, high = _window(query, now)
-    if low == high and query.get("end_time"):
-        return ended_at.replace(microsecond=low.microsecond) == low
-    if query.get("end_time__gt") and ended_at == low:
-        return False
-    if query.get("end_time__lt") and ended_at == high:
-        return False
-    return low <= ended_at <= high
+    return lambda at: low <= at <= high and at not in (after, before)
 
 
 def _time(query: Query, name: str) -> datetime | None:
@@ -152,18 +141,21 @@ def _time(query: Query, name: str) -> datetime | None:
     raise Refused(400, f"{name} parameter is invalid. Use YYYY-MM-DD HH:MM[:ss[.uuuuuu]] in UTC")
 
 
-def _duration_fits(talk_s: int, query: Query) -> bool:
-    checks = {
-        "bill_duration": talk_s.__eq__,
-        "bill_duration__gt": talk_s.__gt__,
-        "bill_duration__gte": talk_s.__ge__,
-        "bill_duration__lt": talk_s.__lt__,
-        "bill_duration__lte": talk_s.__le__,
+def _duration_checks(query: Query) -> list[Callable[[int], bool]]:
+    """bill_duration and its comparisons, on real seconds of talk."""
+    compare: dict[str, Callable[[int, int], bool]] = {
+        "bill_duration": operator.eq,
+        "bill_duration__gt": operator.gt,
+        "bill_duration__gte": operator.ge,
+        "bill_duration__lt": operator.lt,
+        "bill_duration__lte": operator.le,
     }
-    for name, check in checks.items():
-        raw = query.get(name, "")
-        if raw and not raw.isdigit():
+    given = {name: query[name] for name in compare if query.get(name)}
+    for name, raw in given.items():
+        if not raw.isdigit():
             raise Refused(400, f"{name} parameter is invalid")
-        if raw and not check(int(raw)):
-            return False
-    return True
+    return [partial(_compared, compare[name], int(raw)) for name, raw in given.items()]
+
+
+def _compared(compare: Callable[[int, int], bool], bound: int, talk_s: int) -> bool:
+    return compare(talk_s, bound)

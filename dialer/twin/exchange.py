@@ -161,6 +161,7 @@ class Exchange:
             call_uuid=call.call_uuid,
             request_uuid=call.request_uuid,
             to=call.phone,
+            parent=call.parent_call_uuid,
             code=end.code,
             name=end.name,
             source=end.source,

@@ -58,6 +58,9 @@ class Phone:
         if exchange.faults.take(FaultKind.HANGUP_BEFORE_ANSWER, call.phone):
             raise _AnswersLate
         _set_timers(exchange, call, request)
+        if request.send_digits:
+            text = f"DTMF {request.send_digits}"
+            exchange.ledger.write("note", call_uuid=call.call_uuid, text=text)
         if await _holds_machine(exchange, call, request):
             return MACHINE
         run = Interpreter(exchange, call, self._vocabulary)

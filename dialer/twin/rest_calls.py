@@ -11,8 +11,8 @@ from aiohttp import web
 
 from dialer.twin.callee import normal_phone
 from dialer.twin.calls import Call, CallState, Page
-from dialer.twin.causes import CANCELLED, LOOP, NORMAL, OVER_CAP
-from dialer.twin.cdr import cdr, check_query, fits_cdr, fits_numbers, live_object
+from dialer.twin.causes import CANCELLED, LOOP, NORMAL, OVER_CAP, REJECTED
+from dialer.twin.cdr import cdr, cdr_filter, fits_numbers, live_object
 from dialer.twin.errors import Refused
 from dialer.twin.exchange import Exchange
 from dialer.twin.faults import PLACING_FAULTS, REFUSING_FAULTS, Fault, FaultKind
@@ -68,9 +68,8 @@ class CallRoutes:
             return reply(calls=list(uuids))
         if status:
             raise Refused(400, "status parameter is invalid")
-        now = exchange.clock.now()
-        check_query(query, now)
-        found = [call for call in exchange.readable() if fits_cdr(call, query, now)]
+        fits = cdr_filter(query, exchange.clock.now())
+        found = [call for call in exchange.readable() if fits(call)]
         shown, meta = page_of(request, found, cursor_paging=exchange.config.cursor_paging)
         return reply(meta=meta, objects=[self._cdr(call) for call in shown])
 
@@ -90,7 +89,7 @@ class CallRoutes:
     async def hang_up(self, request: web.Request) -> web.StreamResponse:
         call = self._current(request)
         if self._exchange.faults.take(FaultKind.HANG_UP_RACES, call.phone):
-            self._exchange.end(call, NORMAL if call.is_answered else CANCELLED.by("Caller"))
+            self._exchange.end(call, NORMAL if call.is_answered else REJECTED)
         if not self._exchange.hang_up(call):
             raise Refused(404, NOT_FOUND)
         return empty()

@@ -26,6 +26,7 @@ class Tasks:
         task = asyncio.create_task(self._guard(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before it began
         return task
 
     async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
@@ -36,11 +37,12 @@ class Tasks:
             log.exception("twin task failed")
 
     async def cancel(self) -> None:
-        """End every task but the one that asks, and wait until they are gone."""
-        others = [task for task in self._running if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        """End every task but the one that asks, and wait until they are gone, with what they
+        spawned on their way out."""
+        while others := self._running - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
 
 async def race(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
