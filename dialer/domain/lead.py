@@ -72,6 +72,16 @@ def normalise_phone(text: str, default_region: str = "IN") -> Phone | PhoneProbl
     return _read_number(_plain(text), default_region.upper())
 
 
+def read_region(text: str) -> str | Problem:
+    """Read the ISO 3166 code of a country that has phone numbers."""
+    import phonenumbers
+
+    region = text.strip().upper()
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        return Problem("is not a country code; use one such as IN")
+    return region
+
+
 def read_phones(text: str, default_region: str = "IN") -> PhoneCell | PhoneProblem:
     """Read a cell of one or more numbers; the first valid one is the lead's phone."""
     plain, region = _plain(text), default_region.upper()
@@ -166,7 +176,7 @@ def _ask_library(digits: str, region: str) -> Phone | PhoneProblem:
 
     if digits.startswith("00"):  # the international prefix of India and most of the world
         digits = "+" + digits[2:]
-    if region not in phonenumbers.SUPPORTED_REGIONS:
+    if region not in phonenumbers.SUPPORTED_REGIONS:  # `read_region` says so once for a file
         return PhoneProblem(f"the default region {region} is not known; use a code such as IN")
     if len(digits) > 17:
         return PhoneProblem("has too many digits; put ; between two numbers")

@@ -95,6 +95,21 @@ class _Seen:
     phones: dict[str, int] = field(default_factory=dict)
     external_ids: dict[str, int] = field(default_factory=dict)
 
+    def take_all(self, lines: list[int], phones: list[str], ids: list[str | None]) -> bool:
+        """Remember rows of which none is a duplicate, at a fraction of the cost of one by one;
+        otherwise return False and remember nothing."""
+        new_phones = dict(zip(phones, lines, strict=True))
+        new_ids = {id_: line for id_, line in zip(ids, lines, strict=True) if id_ is not None}
+        if len(new_phones) < len(phones) or len(new_ids) < len(ids) - ids.count(None):
+            return False
+        if not self.phones.keys().isdisjoint(new_phones):
+            return False
+        if not self.external_ids.keys().isdisjoint(new_ids):
+            return False
+        self.phones |= new_phones
+        self.external_ids |= new_ids
+        return True
+
     def why_duplicate(self, line: int, phone: str, external_id: str | None) -> str | None:
         """Say of which line this row is a duplicate; a row that is none is remembered."""
         first = self.phones.get(phone)
@@ -115,9 +130,11 @@ def _read_chunk(
     if not whole:
         return Chunk(len(records), None, rejects)
     typed, reasons = read_rows(whole, columns, default_region=default_region, now=now)
+    lines, phones, ids = (typed[name].to_list() for name in ("line", "phone", "external_id"))
+    if not reasons and seen.take_all(lines, phones, ids):
+        return Chunk(len(records), typed, rejects)
     keep: list[bool] = []
-    rows = zip(whole, typed["phone"].to_list(), typed["external_id"].to_list(), strict=True)
-    for row, (record, phone, external_id) in enumerate(rows):
+    for row, (record, phone, external_id) in enumerate(zip(whole, phones, ids, strict=True)):
         column, reason = reasons.get(row, (None, None))
         duplicate = None if reason else seen.why_duplicate(record.line, phone, external_id)
         why = reason or duplicate

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from dialer.domain.ids import uuid7, uuid7s
+from dialer.domain.lead import Problem, read_region
 from dialer.errors import FieldError, InvalidInput
 from dialer.leads.csv import Chunk, LeadFile, Reject, open_leads
 from dialer.leads.typed import LEAD_COLUMNS
@@ -67,12 +68,15 @@ async def import_leads(
     """
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME or "\x00" in name:
-        message = f"name: a list needs a name of 1 to {MAX_NAME} characters"
-        raise InvalidInput(message, [FieldError("name", message)])
+        raise _wrong("name", f"a list needs a name of 1 to {MAX_NAME} characters")
+    region = read_region(default_region)
+    if isinstance(region, Problem):
+        raise _wrong("default_region", region.reason)
     file = await asyncio.to_thread(open_leads, data, mapping)
     list_id, has_leads = await _lock_list(tx, name)
+    await tx.execute(text("SET LOCAL work_mem = '64MB'"))  # sorts and joins of a whole file
     await tx.execute(text(_STAGE))
-    chunks = file.chunks(now=tx.now, default_region=default_region)
+    chunks = file.chunks(now=tx.now, default_region=region)
     rows = duplicate = rejected = 0
     while chunk := await asyncio.to_thread(next, chunks, None):
         await _copy_leads(tx, chunk, keep_raw=has_leads)
@@ -90,6 +94,10 @@ async def import_leads(
     return ImportResult(list_id, name, *counts, header, delimiter, fields, file.notes)
 
 
+def _wrong(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{field}: {message}", [FieldError(field, message)])
+
+
 async def _lock_list(tx: Tx, name: str) -> tuple[UUID, bool]:
     """Return the list's id under its row lock, so that imports into it queue, and whether it
     has leads."""
@@ -104,7 +112,7 @@ async def _copy_leads(tx: Tx, chunk: Chunk, *, keep_raw: bool) -> None:
     if chunk.leads is None or chunk.leads.is_empty():
         return
     source = await asyncio.to_thread(_as_csv, chunk.leads, keep_raw)
-    columns = ["id", "consent_id", *LEAD_COLUMNS]
+    columns = ["id", *LEAD_COLUMNS]
     await (await _driver(tx)).copy_to_table(
         "lead_import", source=source, columns=columns, format="csv"
     )
@@ -113,14 +121,9 @@ async def _copy_leads(tx: Tx, chunk: Chunk, *, keep_raw: bool) -> None:
 def _as_csv(leads: pl.DataFrame, keep_raw: bool) -> io.BytesIO:
     import polars as pl
 
-    ids = pl.Series("id", [made.hex for made in uuid7s(len(leads))], dtype=pl.String)
-    consent_ids = pl.repeat(None, len(leads), dtype=pl.String, eager=True)
-    if leads["consent_kind"].null_count() < len(leads):
-        consent_ids = pl.Series([made.hex for made in uuid7s(len(leads))], dtype=pl.String)
+    ids = pl.Series([made.hex for made in uuid7s(len(leads))], dtype=pl.String)
     raw = leads["raw"] if keep_raw else pl.repeat("", len(leads), dtype=pl.String, eager=True)
-    frame = leads.with_columns(raw.alias("raw")).select(
-        ids, consent_ids.alias("consent_id"), *LEAD_COLUMNS
-    )
+    frame = leads.with_columns(raw.alias("raw")).select(ids.alias("id"), *LEAD_COLUMNS)
     target = io.BytesIO()
     frame.write_csv(target, include_header=False)
     target.seek(0)
@@ -197,10 +200,11 @@ FROM lead_lists WHERE account_id = :account_id AND name = :name
 FOR NO KEY UPDATE
 """
 
-# lead_id: the lead of this list that has the phone already.
+# id: of the lead and of the consent that the row may become. lead_id: the lead of this list that
+# has the phone already.
 _STAGE = """
 CREATE TEMPORARY TABLE lead_import (
-    id uuid, consent_id uuid, line integer, raw text, phone text, other_phones text,
+    id uuid, line integer, raw text, phone text, other_phones text,
     external_id text, name text, first_name text, timezone text, language text,
     consent_kind text, consent_at timestamptz, consent_source text, consent_evidence text,
     attributes jsonb, lead_id uuid, has_news boolean NOT NULL DEFAULT false
@@ -258,7 +262,7 @@ ON CONFLICT DO NOTHING
 _ADD_CONSENTS = """
 INSERT INTO consents (account_id, id, lead_id, kind, captured_at, has_ended, source, evidence,
     recorded_at)
-SELECT :account_id, s.consent_id, l.id, split_part(s.consent_kind, ':', 1), s.consent_at,
+SELECT :account_id, s.id, l.id, split_part(s.consent_kind, ':', 1), s.consent_at,
     s.consent_kind LIKE '%\\:ended', s.consent_source, s.consent_evidence, :now
 FROM lead_import AS s
 JOIN leads AS l ON l.account_id = :account_id AND l.id = coalesce(s.lead_id, s.id)
@@ -274,7 +278,7 @@ ORDER BY s.line
 
 _COUNT = """
 SELECT count(*) AS staged, count(*) FILTER (WHERE s.lead_id IS NOT NULL AND (s.has_news OR EXISTS (
-    SELECT FROM consents AS c WHERE c.account_id = :account_id AND c.id = s.consent_id
+    SELECT FROM consents AS c WHERE c.account_id = :account_id AND c.id = s.id
 ))) AS updated
 FROM lead_import AS s
 """

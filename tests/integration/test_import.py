@@ -129,6 +129,8 @@ async def test_nothing_is_half_done(database: Database) -> None:
             await _import(database, text)
     with pytest.raises(InvalidInput, match="name"):
         await _import(database, "phone\n9876543210\n", name="  ")
+    with pytest.raises(InvalidInput, match="default_region"):
+        await _import(database, "phone\n9876543210\n", default_region="XX")
     with pytest.raises(InvalidInput):  # the bytes turn bad after rows that were copied already
         async with database.begin() as tx:
             data = ("phone\n" + "".join(f"{9000000000 + n}\n" for n in range(25_000))).encode(
