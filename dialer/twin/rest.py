@@ -42,17 +42,21 @@ def gate(config: TwinConfig, ledger: Ledger) -> Middleware:
     """Credentials, then the rate limit, then the handler; refusals become Plivo's errors."""
     requests = RollingCount(RATE_WINDOW_S)
 
+    def admit(request: web.Request) -> None:
+        _check_credentials(request, config)
+        if requests.add(time.monotonic()) > config.requests_per_5s:
+            raise Refused(429, "Too many requests, slow down")
+
     @web.middleware
     async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            _check_credentials(request, config)
-            if requests.add(time.monotonic()) > config.requests_per_5s:
-                raise Refused(429, "Too many requests, slow down")
+            admit(request)
+        except Refused as refused:
+            ledger.write("refused", to="", status=refused.status, reason=refused.error)
+            return _refusal(refused)
+        try:
             return await handler(request)
         except Refused as refused:
-            if request.method == "POST" and request.path.endswith("/Call/"):
-                to = request.get("to", "")
-                ledger.write("refused", to=to, status=refused.status, reason=refused.error)
             return _refusal(refused)
         except web.HTTPNotFound:
             return reply(404, error=NOT_FOUND)

@@ -40,9 +40,17 @@ class CallRoutes:
         ]
 
     async def make(self, request: web.Request) -> web.StreamResponse:
-        exchange = self._exchange
         body = await json_body(request)
-        request["to"] = phone = normal_phone(text(body, "to").split("<")[0])
+        phone = ""
+        try:
+            phone = normal_phone(text(body, "to").split("<")[0])
+            return await self._place(request, body, phone)
+        except Refused as refused:
+            self._note_refusal(phone, refused.status, refused.error)
+            raise
+
+    async def _place(self, request: web.Request, body: Body, phone: str) -> web.Response:
+        exchange = self._exchange
         wanted = parse_make_call(body, exchange.config.numbers)
         fault = exchange.faults.take_any(PLACING_FAULTS, phone)
         if fault is not None and fault.kind in REFUSING_FAULTS:
@@ -53,6 +61,9 @@ class CallRoutes:
             exchange.ledger.write("reply_fault", kind=fault.kind, to=phone)
             return await self._reply_wrongly(request, fault, calls, fired)
         return _accepted(calls, fired)
+
+    def _note_refusal(self, phone: str, status: int, reason: str) -> None:
+        self._exchange.ledger.write("refused", to=phone, status=status, reason=reason)
 
     async def listing(self, request: web.Request) -> web.StreamResponse:
         exchange, query = self._exchange, request.query
@@ -146,7 +157,7 @@ class CallRoutes:
         status = fault.status
         if fault.kind is FaultKind.REDIRECT_REPLY and not 300 <= status < 400:
             status = 302
-        self._exchange.ledger.write("refused", to=phone, status=status, reason=fault.kind)
+        self._note_refusal(phone, status, fault.kind)
         if fault.kind is FaultKind.UNAUTHORISED:
             return web.Response(status=401, text="Unauthorized")
         if fault.kind is FaultKind.RESET_BEFORE_PLACING:
