@@ -1,0 +1,66 @@
+"""What the web layer works with: made once by `app`, found on the Litestar state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dialer.dialing.hang_up import end_calls
+from dialer.dialing.law import Law
+from dialer.dialing.loop import DialingLoop
+from dialer.dialing.place import CallbackUrls
+from dialer.keys import Keys
+from dialer.providers.protocols import Carrier
+from dialer.store.engine import Database
+
+log = logging.getLogger(__name__)
+
+# Sent with /health/live and with every refusal of a carrier route, so that `plivo doctor` can
+# tell that the public URL reaches this product and nothing else.
+MARKER = ("x-dialer", "1")
+
+
+@dataclass(slots=True)
+class Background:
+    """Work that outlives its request: carrier requests after a commit, imports."""
+
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def drain(self, limit_s: float) -> None:
+        if self.tasks:
+            await asyncio.wait(set(self.tasks), timeout=limit_s)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background_work_failed", exc_info=error)
+
+
+@dataclass(frozen=True)
+class Context:
+    """``carrier_token`` signs callbacks; ``api_key`` is the operator's own, with all scopes."""
+
+    db: Database
+    keys: Keys
+    law: Law
+    carrier: Carrier
+    carrier_token: str
+    urls: CallbackUrls
+    loop: DialingLoop
+    api_key: str
+    data_dir: Path
+    background: Background = field(default_factory=Background)
+
+    def end_calls_later(self, carrier_ids: Sequence[str]) -> None:
+        """End calls at the carrier once the deciding transaction has committed."""
+        if carrier_ids:
+            self.background.spawn(end_calls(self.db, self.carrier, carrier_ids))

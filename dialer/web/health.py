@@ -1,0 +1,74 @@
+"""Is it alive, is it ready, how is it doing: for balancers and for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.datastructures import State
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy import func, select
+
+from dialer.store import carrier
+from dialer.store.engine import Tx
+from dialer.store.tables import attempts, campaigns, checks
+from dialer.web.context import MARKER, Context
+
+
+@get("/health/live", include_in_schema=False, sync_to_thread=False)
+def live() -> Response[dict[str, str]]:
+    """The process answers."""
+    return Response({"status": "live"}, headers={MARKER[0]: MARKER[1]})
+
+
+@get("/health/ready", include_in_schema=False)
+async def ready(state: State) -> Response[dict[str, Any]]:
+    """The process answers and so does its database."""
+    context: Context = state.context
+    try:
+        async with context.db.begin() as tx:
+            now = tx.now
+    except Exception as error:
+        # Whatever it was, a balancer must send nobody here; the class says enough for a log.
+        return Response({"status": "database", "error": type(error).__name__}, status_code=503)
+    return Response({"status": "ready", "now": now.isoformat()}, headers={MARKER[0]: MARKER[1]})
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(state: State) -> Response[bytes]:
+    """Counts from the rows, the same whichever process is asked."""
+    context: Context = state.context
+    async with context.db.begin() as tx:
+        registry = await _measure(tx)
+    registry_gauge = Gauge(
+        "dialer_placements_in_flight", "Intents of this process on their way", registry=registry
+    )
+    registry_gauge.set(context.loop.in_flight)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _measure(tx: Tx) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for name, text, column in (
+        ("dialer_attempts", "Attempts by state", attempts.c.state),
+        ("dialer_outcomes", "Ended attempts by outcome", attempts.c.outcome),
+        ("dialer_campaigns", "Campaigns by state", campaigns.c.state),
+        ("dialer_checks", "Compliance checks by decision", checks.c.decision),
+    ):
+        gauge = Gauge(name, text, [column.name], registry=registry)
+        query = select(column, func.count()).where(
+            column.table.c.account_id == tx.account_id, column.is_not(None)
+        )
+        for value, count in await tx.all(query.group_by(column)):
+            gauge.labels(value).set(count)
+    account = await carrier.get_carrier(tx)
+    for name, text, value in (
+        ("dialer_carrier_cap", "Calls that may be up at once", account.cap),
+        ("dialer_carrier_cps", "Calls that may start in a second", account.cps),
+    ):
+        Gauge(name, text, registry=registry).set(value)
+    return registry
+
+
+ROUTES = [live, ready, metrics]

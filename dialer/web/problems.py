@@ -1,0 +1,113 @@
+"""Errors as RFC 9457 problem details. HTTP status codes are chosen here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from sqlalchemy.exc import DBAPIError
+
+from dialer.errors import (
+    DialerError,
+    FieldError,
+    Forbidden,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    ProviderError,
+    RuleViolation,
+    Unavailable,
+    UsageError,
+)
+from dialer.store.engine import must_rerun
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RERUN = "dialer_rerun"  # set on the request's state: the transaction should be run again
+
+_STATUS: tuple[tuple[type[DialerError], int, str], ...] = (
+    (InvalidInput, 400, "The input cannot be taken as it is"),
+    (UsageError, 400, "The request makes no sense"),
+    (NotFound, 404, "Not found"),
+    (Forbidden, 403, "Not allowed with this key"),
+    (RuleViolation, 409, "Not possible now"),
+    (Unavailable, 503, "Something we need is not there"),
+    (ProviderError, 502, "A provider failed"),
+)
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> tuple[int, dict[str, Any]]:
+    """Return (status, body) of one problem."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return status, body | members
+
+
+def of_error(error: DialerError) -> tuple[int, dict[str, Any]]:
+    """Return the problem an error of ours is."""
+    status, title = next(
+        ((code, text) for kind, code, text in _STATUS if isinstance(error, kind)),
+        (500, "Internal error"),
+    )
+    members: dict[str, Any] = {}
+    if isinstance(error, InvalidInput) and error.fields:
+        members["errors"] = [_field(field) for field in error.fields]
+    if isinstance(error, IllegalTransition):
+        members["legal"] = list(error.legal)
+    return problem(status, title, str(error), **members)
+
+
+def _field(error: FieldError) -> dict[str, Any]:
+    return {"path": error.path, "message": error.message, "found": error.found}
+
+
+def response(status: int, body: dict[str, Any]) -> Response[bytes]:
+    return Response(
+        content=msgspec.json.encode(body, enc_hook=str), status_code=status, media_type=MEDIA_TYPE
+    )
+
+
+def on_dialer_error(request: Request[Any, Any, Any], error: DialerError) -> Response[bytes]:
+    return response(*of_error(error))
+
+
+def on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
+    """A body or parameter that does not fit its type; names each field's path."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    fields = [
+        {"path": str(item.get("key", "")), "message": str(item.get("message", "")), "found": None}
+        for item in extra
+        if isinstance(item, dict)
+    ]
+    lines = "; ".join(f"{f['path'] or 'body'}: {f['message']}" for f in fields)
+    detail = lines or str(error.detail)
+    return response(*problem(400, "The input cannot be taken as it is", detail, errors=fields))
+
+
+def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    return response(*problem(error.status_code, error.__class__.__name__, str(error.detail)))
+
+
+def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[bytes]:
+    """A deadlock asks for another run of the request; anything else is our defect."""
+    if must_rerun(error):
+        request.scope["state"][RERUN] = True
+        return response(*problem(503, "Busy", "try again"))
+    return on_crash(request, error)
+
+
+def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("request_failed", extra={"path": request.url.path}, exc_info=error)
+    return response(*problem(500, "Internal error", "this is our fault; the log has the details"))
+
+
+HANDLERS: Any = {
+    DialerError: on_dialer_error,
+    ValidationException: on_validation,
+    HTTPException: on_http,
+    DBAPIError: on_database,
+    Exception: on_crash,
+}
