@@ -136,13 +136,12 @@ def _bad_map(column: str, message: str) -> InvalidInput:
 
 
 def _listed(header: Sequence[str]) -> str:
-    shown = ", ".join(name[:40] for name in header[:30])
+    shown = ", ".join("a number" if _is_number(name) else name[:40] for name in header[:30])
     return shown if len(header) <= 30 else f"{shown} and {len(header) - 30} more"
 
 
 def _no_phone(header: Sequence[str]) -> InvalidInput:
-    if any(not isinstance(normalise_phone(name), PhoneProblem) for name in header):
-        # Without the cells themselves: they are somebody's number.
+    if any(map(_is_number, header)):
         message = "the first line holds data; put a header line above it, such as phone,name"
     else:
         message = (
@@ -150,3 +149,8 @@ def _no_phone(header: Sequence[str]) -> InvalidInput:
             'name the right one with --map "COLUMN=phone"'
         )
     return InvalidInput(message, [FieldError("file", message)])
+
+
+def _is_number(name: str) -> bool:
+    """A first line that is no header holds a person's number; no message may show it."""
+    return not isinstance(normalise_phone(name), PhoneProblem)

@@ -40,6 +40,8 @@ LEAD_COLUMNS: Final = (
     "attributes",
 )
 
+_CONSENT_DETAILS: Final = ("consent_at", "consent_source", "consent_evidence")
+
 Read: TypeAlias = Callable[[str], str | Problem | None]
 #: Row → (header of the column, reason); the first bad cell of a row speaks for it.
 Reasons: TypeAlias = dict[int, tuple[str, str]]
@@ -54,7 +56,7 @@ def read_rows(
     cells = _cells(records, columns)
     reasons: Reasons = {}
     typed: dict[str, pl.Series] = {}
-    unread = _read_phones(cells, columns, default_region, typed, reasons)
+    kept = _read_phones(cells, columns, default_region, typed, reasons)
     for field, read in _readers(now).items():
         position = columns.fields.get(field)
         if position is None:
@@ -63,12 +65,13 @@ def read_rows(
         typed[field], wrong = _read_column(cells[str(position)], read)
         _note(reasons, columns.header[position], wrong)
     _note_long_ids(typed["external_id"], columns, reasons)
+    kept += _without_a_kind(cells, columns, typed["consent_kind"])
     frame = pl.DataFrame(
         {
             "line": pl.Series([record.line for record in records], dtype=pl.Int32),
             "raw": pl.Series([record.raw for record in records], dtype=pl.String),
             **typed,
-            "attributes": _attributes(cells, columns, unread),
+            "attributes": _attributes(cells, columns, kept),
         }
     )
     return frame.select(LEAD_COLUMNS), reasons
@@ -125,7 +128,7 @@ def _read_phones(
     default_region: str,
     typed: dict[str, pl.Series],
     reasons: Reasons,
-) -> pl.Series | None:
+) -> list[pl.Series]:
     """Fill ``phone`` and ``other_phones``; return the cells of which some part is no number."""
     written = cells[str(columns.fields["phone"])].fill_null("")
     fast = lead.FAST_PHONE if default_region.upper() == "IN" else lead.FAST_PHONE_ABROAD
@@ -142,7 +145,19 @@ def _read_phones(
     )
     _note(reasons, columns.name_of("phone"), _look_up(written, wrong))
     unread = {text: text for text, cell in good.items() if cell.unread}
-    return _look_up(written, unread) if unread else None
+    return [_look_up(written, unread).alias(columns.name_of("phone"))] if unread else []
+
+
+def _without_a_kind(cells: pl.DataFrame, columns: Columns, kinds: pl.Series) -> list[pl.Series]:
+    """What a row says of a consent whose kind it does not give: no consent, but not lost."""
+    has_none = kinds.is_null()
+    if not has_none.any():
+        return []
+    found = [name for name in _CONSENT_DETAILS if name in columns.fields]
+    return [
+        cells[str(columns.fields[name])].set(~has_none, None).alias(columns.name_of(name))
+        for name in found
+    ]
 
 
 def _read_column(cells: pl.Series, read: Read | None) -> tuple[pl.Series, pl.Series | None]:
@@ -178,13 +193,12 @@ def _note_long_ids(ids: pl.Series, columns: Columns, reasons: Reasons) -> None:
         reasons.setdefault(row, (columns.name_of("external_id"), reason))
 
 
-def _attributes(cells: pl.DataFrame, columns: Columns, unread: pl.Series | None) -> pl.Series:
-    """The other columns as JSON. A phone cell with an unread part is kept whole among them."""
+def _attributes(cells: pl.DataFrame, columns: Columns, kept: Sequence[pl.Series]) -> pl.Series:
+    """The other columns as JSON, and what is ``kept`` of a field's cell beside its value."""
     import polars as pl
 
     others = [cells[str(at)].alias(name) for name, at in columns.attributes]
-    if unread is not None:
-        others.append(unread.alias(columns.name_of("phone")))
+    others += kept
     if not others:
         return pl.repeat("{}", len(cells), dtype=pl.String, eager=True)
     return pl.DataFrame(others).to_struct("attributes").struct.json_encode()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,6 +251,22 @@ def test_a_wrong_mapping_says_what_there_is(mapping: dict[str, str], why: str) -
         open_leads(b"a,b\n9876543210,x\n", mapping)
 
 
+def test_a_message_about_columns_never_shows_a_number() -> None:
+    with pytest.raises(InvalidInput, match="a number, Asha") as refused:
+        open_leads(b"9876543210,Asha\n9123456789,Ravi\n", {"Mobile": "phone"})
+    assert "98765" not in str(refused.value)
+
+
+def test_consent_without_a_kind_is_no_consent_but_is_kept() -> None:
+    read = Read(
+        b"phone,consent_kind,consent_at,consent_source\n"
+        b"9876543210,,2026-04-03,web\n9123456789,inferred,2026-04-03,web\n"
+    )
+    assert [row["consent_kind"] for row in read.leads] == [None, "inferred"]
+    kept = {"consent_at": "2026-04-03", "consent_source": "web"}
+    assert [_attributes(row) for row in read.leads] == [kept, {}]
+
+
 def test_windows_1252_is_said_so_and_damaged_utf8_is_not_taken_for_it() -> None:
     old = Read("phone,name\n9876543210,José\n".encode("cp1252"))
     assert (old.leads[0]["name"], old.file.source.encoding) == ("José", "cp1252")
@@ -256,6 +274,11 @@ def test_windows_1252_is_said_so_and_damaged_utf8_is_not_taken_for_it() -> None:
     damaged = Read("phone,name\n9876543210,आशा\n".encode() + b"9123456789,\xff\n")
     assert damaged.leads[0]["name"] == "आशा"
     assert "not text" in damaged.rejects[0].reason
+
+
+def test_importing_the_import_does_not_load_polars() -> None:
+    code = "import dialer.leads.load, sys; sys.exit('polars' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 NASTY = st.text(alphabet="0123456789,;\t|\"\r\n '+-.=aE\x00é९\u2028", max_size=200)
@@ -305,7 +328,7 @@ def test_splitting_keeps_every_character_of_the_file() -> None:
     )
 )
 def test_a_column_of_phones_reads_like_each_phone_alone(written: list[str]) -> None:
-    read = Read(("phone\n" + "".join(f'"x{text}"\n' for text in written)).replace("x", "").encode())
+    read = Read(("phone\n" + "".join(f'"{text}"\n' for text in written)).encode())
     alone = [lead.read_phones(text) for text in written if text.strip()]
     phones = [cell.phone for cell in alone if isinstance(cell, lead.PhoneCell)]
     assert read.phones == list(dict.fromkeys(phones))
