@@ -108,14 +108,18 @@ async def test_a_second_file_adds_what_it_knows_and_erases_nothing(database: Dat
 async def test_consents_are_facts_that_are_added_once(database: Database) -> None:
     header = "phone,consent_kind,consent_at,consent_source,consent_evidence\n"
     first = f"{header}9876543210,inferred,2026-04-03,crm,c-1\n9123456789,none,,,\n"
-    assert _counts(await _import(database, first)) == (2, 0, 0, 0)
-    assert _counts(await _import(database, first)) == (0, 0, 2, 0)
+    first += "9000000001,express,,,\n"
+    assert _counts(await _import(database, first)) == (3, 0, 0, 0)
+    assert _counts(await _import(database, first)) == (0, 0, 3, 0)
     ended = f"{header}9876543210,inferred:ended,2026-05-01,crm,c-1\n"
     assert _counts(await _import(database, ended)) == (0, 1, 0, 0)
-    assert _counts(await _import(database, first)) == (0, 0, 2, 0)
+    assert _counts(await _import(database, first)) == (0, 0, 3, 0)
     async with database.begin() as tx:
         lead_id = (await _lead(tx, ASHA)).id
-        rows = await tx.all(select(consents).order_by(consents.c.id))
+        assert await tx.scalar(select(func.count()).select_from(consents)) == 3
+        rows = await tx.all(
+            select(consents).where(consents.c.lead_id == lead_id).order_by(consents.c.id)
+        )
     assert [(row.lead_id, row.kind, row.has_ended, row.source, row.evidence) for row in rows] == [
         (lead_id, "inferred", False, "crm", "c-1"),
         (lead_id, "inferred", True, "crm", "c-1"),
