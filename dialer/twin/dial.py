@@ -150,11 +150,11 @@ async def _report(run: Interpreter, element: Element, leg: Call, action: str) ->
 
 
 def _result(call: Call, leg: Call | None, end: End, rang: bool) -> dict[str, str]:
-    """The action's fields. A <Dial> whose own timeout ran out says ``timeout``."""
-    answered = leg is not None and leg.is_answered and end is not NOT_CONFIRMED
-    status = "timeout" if end == RING_TIMEOUT else end.status
+    """The action's fields. A <Dial> whose own timeout ran out says ``timeout``; a leg that
+    answered but did not confirm has ``failed``."""
+    status = {RING_TIMEOUT: "timeout", NOT_CONFIRMED: "failed"}.get(end, end.status)
     return {
-        "DialStatus": "completed" if answered else status,
+        "DialStatus": status,
         "DialRingStatus": "true" if rang else "false",
         "DialHangupCause": end.cause,
         "DialALegUUID": call.call_uuid,
