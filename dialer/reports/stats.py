@@ -1,0 +1,181 @@
+"""A campaign's statistics: the object that REST, ``campaign status`` and the live view show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from dialer.compliance.decide import any_zone_open
+from dialer.compliance.facts import Narrowing
+from dialer.compliance.packs import Pack
+from dialer.compliance.verdict import TIME_REASONS
+from dialer.domain.attempt import AttemptState, Outcome
+from dialer.domain.campaign import CampaignState
+from dialer.domain.retry import EnrolmentState
+from dialer.store import carrier, reports
+from dialer.store.campaigns import Campaign
+from dialer.store.engine import Tx
+from dialer.store.reports import Calls, Places
+
+S = EnrolmentState
+
+RATE_SPAN: Final = timedelta(minutes=5)
+# A call placed this moment is not yet a rate: the shortest time it is spread over.
+_LEAST_SPAN: Final = timedelta(seconds=10)
+#: Denials that an opening window ends; the other time reasons are caps and gaps.
+WINDOW_CODES: Final = TIME_REASONS - {"ATTEMPT_CAP", "MIN_GAP"}
+
+
+async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, Any]:
+    """Return design §8's object. ``packs``: the campaign's, as `Law.packs_of` gives them.
+
+    leads = waiting + calling + exhausted + cancelled + those done + those blocked. done counts
+    by disposition the leads that are done or exhausted, opted_out repeats one of its numbers;
+    exhausted counts all, with a disposition or without. in_flight counts every live attempt by
+    state, ambiguous ones included. attempts: calls that rang or may have. answer_rate: the share
+    of ended calls that a person answered, 0 to 1, None before the first has ended. rate_per_min
+    and finish_at: see `rate_per_min` and `finish_at`. Times are aware datetimes.
+    """
+    places = await reports.count_places(tx, campaign.id)
+    calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
+    live = await reports.count_live(tx, campaign.id)
+    checks = await reports.count_checks(tx, campaign.id)
+    account = await carrier.get_carrier(tx)
+    by_state = _sum((place.state, place.count) for place in places)
+    done = _sum(
+        (place.disposition, place.count) for place in places if place.state in (S.DONE, S.EXHAUSTED)
+    )
+    outcomes = _sum((call.outcome, call.count) for call in calls)
+    is_open = _is_window_open(campaign, packs, tx.now)
+    rate = rate_per_min(calls, tx.now)
+    return {
+        "state": campaign.state.value,
+        "leads": sum(by_state.values()),
+        "waiting": by_state[S.WAITING],
+        "waiting_window": by_state[S.WAITING] if not is_open else _waiting_window(places),
+        "calling": by_state[S.CALLING],
+        "in_flight": {state: live[state] for state in AttemptState if state in live},
+        "ambiguous": live.get(AttemptState.AMBIGUOUS, 0),
+        "done": _sorted(done),
+        "blocked": _sorted(
+            _sum((place.blocked_code, place.count) for place in places if place.state == S.BLOCKED)
+        ),
+        "exhausted": by_state[S.EXHAUSTED],
+        "cancelled": by_state[S.CANCELLED],
+        "opted_out": done["opted_out"],
+        "attempts": sum(call.count for call in calls),
+        "outcomes": _sorted(outcomes),
+        "answer_rate": answer_rate(outcomes),
+        "checks": {"allowed": checks.get("allow", 0), "denied": checks.get("deny", 0)},
+        "rate_per_min": rate,
+        "finish_at": finish_at(
+            campaign.state,
+            places,
+            rate=rate,
+            is_open=is_open,
+            ends_at=campaign.row.ends_at,
+            now=tx.now,
+        ),
+        "starts_at": campaign.row.starts_at,
+        "ends_at": campaign.row.ends_at,
+        "warnings": list(_warnings(campaign.state, places, account, tx.now)),
+    }
+
+
+def rate_per_min(calls: Sequence[Calls], now: datetime) -> float:
+    """Return calls placed a minute over the last 5 minutes of product time, two decimals.
+
+    A campaign that began, or went on after a pause, within them is measured from that call on.
+    """
+    first = min((call.first_at for call in calls if call.first_at is not None), default=None)
+    if first is None:
+        return 0.0
+    span = max(now - first, _LEAST_SPAN)
+    return round(sum(call.placed_lately for call in calls) / (span / timedelta(minutes=1)), 2)
+
+
+def finish_at(
+    state: CampaignState,
+    places: Sequence[Places],
+    *,
+    rate: float,
+    is_open: bool,
+    ends_at: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """Estimate when a running campaign is through, or None where nothing honest can be said.
+
+    Assumes that every waiting lead is called once more, at the present rate, with its window
+    open; never before the last due time, never after ``ends_at``. Leads that wait for facts end
+    with ``ends_at`` alone.
+    """
+    if state is not CampaignState.RUNNING:
+        return None
+    waiting = [place for place in places if place.state == S.WAITING]
+    left = sum(place.count for place in waiting)
+    if any(place.undated for place in waiting):
+        return ends_at
+    if left and (rate <= 0 or not is_open):
+        return None
+    due = [place.latest_due_at for place in waiting if place.latest_due_at is not None]
+    through = max([now + timedelta(minutes=left / rate if left else 0), *due])
+    return through if ends_at is None else min(through, ends_at)
+
+
+def answer_rate(outcomes: Mapping[str, int]) -> float | None:
+    """Return ``completed`` among all ended calls: a machine that answers is nobody."""
+    ended = sum(outcomes.values())
+    return round(outcomes.get(Outcome.COMPLETED, 0) / ended, 4) if ended else None
+
+
+def _sum(pairs: Iterable[tuple[str | None, int]]) -> Counter[str]:
+    """Add up by name; what has no name yet (no disposition, call not over) is left out."""
+    total: Counter[str] = Counter()
+    for name, count in pairs:
+        if name is not None:
+            total[name] += count
+    return total
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    """Most frequent first, then by name: the same counts always print the same."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _waiting_window(places: Sequence[Places]) -> int:
+    return sum(
+        place.later
+        for place in places
+        if place.state == S.WAITING and place.blocked_code in WINDOW_CODES
+    )
+
+
+def _is_window_open(campaign: Campaign, packs: Sequence[Pack], now: datetime) -> bool:
+    definition = campaign.definition
+    narrowing = Narrowing(days=tuple(definition.dialing.days), spans=definition.spans)
+    zones = campaign.row.lead_zones
+    return any_zone_open(
+        packs, definition.campaign.category, definition.mode, narrowing, zones, now
+    )
+
+
+def _warnings(
+    state: CampaignState, places: Sequence[Places], account: Any, now: datetime
+) -> Iterator[str]:
+    """Say what keeps a running campaign from going on, with what helps."""
+    if state is not CampaignState.RUNNING:
+        return
+    for place in places:
+        if place.state == S.WAITING and place.undated and place.blocked_code is not None:
+            yield f"{place.blocked_code} holds {place.undated} of the leads{_help(place)}"
+    if account.paused_until is not None and account.paused_until > now:
+        until = account.paused_until.strftime("%H:%M:%S UTC")
+        yield f"the carrier account is paused until {until}: {account.paused_reason}"
+
+
+def _help(place: Places) -> str:
+    if place.blocked_code == "DNC_SCRUB_STALE":
+        return ": upload a fresh scrub (POST /scrubs)"
+    return ": correct the sender (PUT /sender)"
