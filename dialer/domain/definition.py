@@ -43,13 +43,13 @@ class CampaignSection(Section, frozen=True):
 class DialingSection(Section, frozen=True):
     caller_ids: Annotated[list[E164], Meta(min_length=1)]
     max_concurrent: Annotated[int, Meta(ge=1)] | None = None
-    max_cps: Annotated[float, Meta(gt=0)] | None = None
-    weight: Annotated[float, Meta(gt=0)] = 1.0
+    max_cps: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     hours: list[str] = []  # "10:00-13:00", in the lead's zone
     days: list[Day] = []
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    budget_usd: Annotated[float, Meta(gt=0)] | None = None
+    budget_usd: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     ring_timeout_s: Annotated[int, Meta(ge=5, le=120)] = 30
     max_call_s: Annotated[int, Meta(ge=10, le=14400)] = 300
 
@@ -178,7 +178,7 @@ def to_tables(definition: Definition) -> dict[str, Any]:
 def placeholders(definition: Definition) -> dict[str, set[str]]:
     """Return key path → names used in ``{braces}`` there, for every text a lead will hear."""
     found: dict[str, set[str]] = {}
-    for path, text in _spoken(definition):
+    for path, text in spoken_texts(definition):
         names = {name.strip() for name in _PLACEHOLDER.findall(text)}
         if names:
             found[path] = names
@@ -190,7 +190,8 @@ def fill(text: str, values: Mapping[str, object]) -> str:
     return _PLACEHOLDER.sub(lambda match: str(values.get(match[1].strip(), "")), text)
 
 
-def _spoken(definition: Definition) -> Iterator[tuple[str, str]]:
+def spoken_texts(definition: Definition) -> Iterator[tuple[str, str]]:
+    """Yield (key path, text) of everything a lead may hear."""
     if definition.notification is not None:
         yield "notification.message", definition.notification.message
         yield "notification.goodbye", definition.notification.goodbye

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from dialer.domain.definition import AgentSection, Definition, DialingSection, placeholders
+from dialer.domain.definition import (
+    AgentSection,
+    Definition,
+    DialingSection,
+    placeholders,
+    spoken_texts,
+)
+from dialer.domain.definition_errors import explain, shown
 from dialer.domain.duration import parse_duration
 from dialer.errors import FieldError, InvalidInput
 
@@ -23,7 +30,7 @@ _SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 def parse_toml(text: str, *, source: str) -> Definition:
     """Read a campaign file; ``source`` is the file's name for messages."""
     try:
-        tables = tomllib.loads(text)
+        tables = tomllib.loads(text.removeprefix("\ufeff"))  # as Windows editors save it
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{source}: not valid TOML: {error}") from None
     return parse_tables(tables, source=source)
@@ -34,9 +41,9 @@ def parse_tables(tables: Mapping[str, Any], *, source: str) -> Definition:
     try:
         definition = msgspec.convert(tables, Definition, strict=True)
     except msgspec.ValidationError as error:
-        field = _field_error(tables, str(error))
+        field = explain(tables, error)
         raise InvalidInput(f"{source}: {field.path}: {field.message}", [field]) from None
-    problems = list(_semantic_problems(definition))
+    problems = [*_nul_problems(tables, ""), *_semantic_problems(definition)]
     if problems:
         lines = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
         raise InvalidInput(f"{source}: {lines}", problems)
@@ -52,15 +59,36 @@ def _semantic_problems(definition: Definition) -> Iterator[FieldError]:
             if parse_duration(text) is None:
                 yield FieldError(
                     f"retry.delays.{outcome}[{index}]",
-                    f"found {text!r}; allowed: an ISO 8601 duration such as PT30M, PT2H or P1D",
+                    f"found {shown(text)}; allowed: an ISO duration such as PT30M, PT2H or P1D",
                     text,
                 )
     if definition.voicemail.action == "leave_message" and not definition.voicemail.message:
         yield FieldError("voicemail.message", "missing; action leave_message needs the words")
+    yield from _text_problems(definition)
+
+
+def _text_problems(definition: Definition) -> Iterator[FieldError]:
     for path, names in placeholders(definition).items():
         for name in sorted(names):
             if not re.fullmatch(r"[^\W\d][\w .-]*", name):
                 yield FieldError(path, f"found {{{name}}}; a placeholder is a lead column", name)
+    for path, text in spoken_texts(definition):
+        if loose := re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
+            message = f"found a lone {loose[0]}; write a placeholder as {{first_name}}"
+            yield FieldError(path, message, loose[0])
+
+
+def _nul_problems(value: Any, path: str) -> Iterator[FieldError]:
+    """TOML and JSON can write U+0000, Postgres cannot keep it."""
+    if isinstance(value, str) and "\0" in value:
+        yield FieldError(path, f"found {shown(value)}; allowed: text without U+0000", value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nul_problems(item, f"{path}.{key}".lstrip("."))
+            yield from _nul_problems(key, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nul_problems(item, f"{path}[{index}]")
 
 
 def _kind_problems(definition: Definition) -> Iterator[FieldError]:
@@ -84,6 +112,7 @@ def _kind_problems(definition: Definition) -> Iterator[FieldError]:
 
 def _agent_problems(agent: AgentSection) -> Iterator[FieldError]:
     ids = [question.id for question in agent.questions]
+    known = ", ".join(ids) or "no question is defined"
     for index, question in enumerate(agent.questions):
         if question.id in ids[:index]:
             yield FieldError(f"agent.questions[{index}].id", f"{question.id!r} is used twice")
@@ -93,7 +122,7 @@ def _agent_problems(agent: AgentSection) -> Iterator[FieldError]:
         if rule.question not in ids:
             yield FieldError(
                 f"agent.qualified_when[{index}].question",
-                f"found {rule.question!r}; allowed: {', '.join(ids) or 'no question is defined'}",
+                f"found {shown(rule.question)}; allowed: {known}",
                 rule.question,
             )
 
@@ -103,7 +132,7 @@ def _dialing_problems(dialing: DialingSection) -> Iterator[FieldError]:
         if not _SPAN.fullmatch(text) or text[:5] >= text[6:]:
             yield FieldError(
                 f"dialing.hours[{index}]",
-                f"found {text!r}; allowed: HH:MM-HH:MM with the start before the end",
+                f"found {shown(text)}; allowed: HH:MM-HH:MM with the start before the end",
                 text,
             )
     for name in ("starts_at", "ends_at"):
@@ -116,101 +145,3 @@ def _dialing_problems(dialing: DialingSection) -> Iterator[FieldError]:
 
 def _utc(value: datetime) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-_AT_PATH = re.compile(r"^(?P<text>.*?) - at `(?P<is_key>key` in `)?\$\.?(?P<path>.*)`$", re.S)
-
-
-def _field_error(tables: Mapping[str, Any], message: str) -> FieldError:
-    """Turn msgspec's text into path, found and allowed."""
-    match = _AT_PATH.match(message)
-    text, path, is_key = (
-        (match["text"], match["path"], match["is_key"]) if match else (message, "", None)
-    )
-    if unknown := re.search(r"unknown field `(.+?)`", text):
-        where = f"{path}.{unknown[1]}" if path else unknown[1]
-        return FieldError(where, f"unknown key; allowed: {', '.join(_keys_at(path))}", unknown[1])
-    if missing := re.search(r"missing required field `(.+?)`", text):
-        return FieldError(f"{path}.{missing[1]}" if path else missing[1], "missing; it is required")
-    path, found = _find(tables, f"{path}.<key>" if is_key else path)
-    kind = _type_at(path)
-    allowed = _allowed(_type_at(path.rsplit(".", 1)[0]).key_type if is_key else kind)
-    detail = f"; allowed: {allowed}" if allowed else f"; {text[:1].lower()}{text[1:]}"
-    return FieldError(path or "file", f"found {found!r}{detail}", found)
-
-
-def _steps(path: str) -> list[str]:
-    return [step for step in re.split(r"\.(?!\.)|\[([^\]]*)\]", path) if step]
-
-
-def _find(tables: Any, path: str) -> tuple[str, Any]:
-    """Return the exact path and the value there.
-
-    For a table's value or key msgspec says only ``[...]`` or the table: look for the one that
-    does not fit.
-    """
-    value, exact = tables, ""
-    for step in _steps(path):
-        if step in ("...", "<key>") and isinstance(value, Mapping):
-            table = _type_at(exact)
-            wanted = table.key_type if step == "<key>" else table.value_type
-            items = value.items()
-            step = next((k for k, v in items if not _fits(k if step == "<key>" else v, wanted)), "")
-            if path.endswith("<key>"):
-                return f"{exact}.{step}", step
-        if isinstance(value, Mapping):
-            value, exact = value.get(step), f"{exact}.{step}".lstrip(".")
-        elif isinstance(value, Sequence) and step.isdigit() and int(step) < len(value):
-            value, exact = value[int(step)], f"{exact}[{step}]"
-    return exact, value
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    kind = kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
-    if isinstance(kind, msgspec.inspect.EnumType):
-        return value in [member.value for member in kind.cls]
-    if isinstance(kind, msgspec.inspect.LiteralType):
-        return value in kind.values
-    if isinstance(kind, msgspec.inspect.StrType):
-        return isinstance(value, str) and bool(re.search(kind.pattern or "", value))
-    return True
-
-
-def _type_at(path: str) -> Any:
-    """Return msgspec's description of the type at ``path``, or None."""
-    kind: Any = msgspec.inspect.type_info(Definition)
-    for step in _steps(path):
-        kind = _plain(kind)
-        if isinstance(kind, msgspec.inspect.StructType):
-            kind = next((field.type for field in kind.fields if field.encode_name == step), None)
-        elif isinstance(kind, msgspec.inspect.DictType):
-            kind = kind.value_type
-        elif isinstance(kind, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
-            kind = kind.item_type
-        else:
-            return None
-    return _plain(kind)
-
-
-def _plain(kind: Any) -> Any:
-    """Drop ``| None``; keep the description that `_allowed` prints."""
-    if isinstance(kind, msgspec.inspect.UnionType):
-        return next(o for o in kind.types if not isinstance(o, msgspec.inspect.NoneType))
-    return kind
-
-
-def _keys_at(path: str) -> list[str]:
-    kind = _type_at(path)
-    if isinstance(kind, msgspec.inspect.StructType):
-        return [field.encode_name for field in kind.fields]
-    return []
-
-
-def _allowed(kind: Any) -> str:
-    if isinstance(kind, msgspec.inspect.Metadata):
-        return str((kind.extra_json_schema or {}).get("description", ""))
-    if isinstance(kind, msgspec.inspect.LiteralType):
-        return ", ".join(str(value) for value in kind.values)
-    if isinstance(kind, msgspec.inspect.EnumType):
-        return ", ".join(str(member.value) for member in kind.cls)
-    return ""
