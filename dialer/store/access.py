@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from dialer.domain.ids import uuid7
 from dialer.errors import NotFound, RuleViolation
+from dialer.keys import Keys
 from dialer.store.engine import Tx
 from dialer.store.tables import api_keys, idempotency_keys
 
@@ -47,6 +49,22 @@ async def add_key(tx: Tx, *, name: str, key_hash: bytes, scopes: Sequence[str]) 
         )
     )
     return key_id
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new key. ``key`` is the secret itself: show it once, only its hash is stored."""
+
+    id: UUID
+    name: str
+    key: str
+
+
+async def make_key(tx: Tx, keys: Keys, *, name: str, scopes: Sequence[str]) -> MadeKey:
+    """Make an API key; `RuleViolation` if the name is taken."""
+    secret = f"dk_{secrets.token_urlsafe(32)}"
+    key_id = await add_key(tx, name=name, key_hash=keys.api_key_hash(secret), scopes=scopes)
+    return MadeKey(key_id, name, secret)
 
 
 async def revoke_key(tx: Tx, key: UUID | str) -> None:
