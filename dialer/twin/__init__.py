@@ -1,4 +1,9 @@
 """The far end of every socket: a server that speaks our vendors' wire protocols on loopback.
 
 It knows nothing of the product and shares no code with it, so it can bear witness against it.
+
+Reading order: `server` (one port, everything composed) → `plivo` (that vendor's side) →
+`rest_calls` → `exchange` (queue, live and finished calls) → `phone` (the story of one call) →
+`interpreter` (XML) → `courier` (signed callbacks). `callee` and `population` are the people,
+`faults` what goes wrong on demand, `ledger` the witness, `admin` the routes to all of these.
 """

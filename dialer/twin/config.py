@@ -53,6 +53,7 @@ class TwinConfig:
     cps: float = 2.0
     concurrency_status: int = 403  # HTTP status of the 5030 refusal; one third party's word
     requests_per_5s: int = 300
+    plain_401: bool = False  # bad credentials get a text body instead of JSON
 
     seed: int = 1
     ledger_path: Path | None = None

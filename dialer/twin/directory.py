@@ -26,7 +26,15 @@ class Directory:
         self._rings: Counter[str] = Counter()
 
     def load(self, path: Path) -> None:
-        """Read a script file: ``{"population": {...}, "callees": {...}}`` as JSON or TOML."""
+        """Read a script file, JSON or TOML::
+
+        [population]                    # shares of presets, see `population`
+        confirms = 3
+        busy = 1
+        [callees]
+        "+919800000001" = "confirms"    # a preset, or the fields of a `Script`
+        "+919800000002" = {behaviour = "answer", reactions = [{keys = "1", after_s = 4}]}
+        """
         try:
             text = path.read_text("utf-8")
             raw = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)

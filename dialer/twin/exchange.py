@@ -217,6 +217,7 @@ class Exchange:
             del self.queued[call.call_uuid]
             self._dial(call)
             self.ledger.ring(
+                now,
                 request_uuid=call.request_uuid,
                 call_uuid=call.call_uuid,
                 to=call.phone,

@@ -11,7 +11,8 @@ from dialer.twin.errors import TwinError
 
 
 class FaultKind(StrEnum):
-    """Grouped by the moment they strike."""
+    """Grouped by the moment they strike. ``delay_s`` is the twin's time (shortened by its
+    time scale) but for `LATE_REPLY`, which a customer's HTTP timeout races."""
 
     # Make Call: the first that matches decides the reply.
     ERROR_AFTER_PLACING = "error_after_placing"  # reply `status`, the phone rings

@@ -22,6 +22,7 @@ Entry = dict[str, object]
 KEPT = {
     "request": "requests",
     "refused": "refused",
+    "reply_fault": "reply_faults",
     "ring": "rings",
     "leg": "legs",
     "answered": "answered",
@@ -65,9 +66,9 @@ class Ledger:
         self._requests_per_s.add(time.monotonic())
         self.write("request", **fields)
 
-    def ring(self, **fields: object) -> None:
-        """A request left the queue towards a phone."""
-        self._rings_per_s.add(time.monotonic())
+    def ring(self, started_s: float, **fields: object) -> None:
+        """A request left the queue towards a phone at ``started_s`` of the monotonic clock."""
+        self._rings_per_s.add(started_s)
         self._up()
         self.write("ring", **fields)
 

@@ -10,6 +10,7 @@ from dialer.twin.exchange import Exchange
 from dialer.twin.faults import FaultKind
 from dialer.twin.interpreter import HangUp, Interpreter, Run
 from dialer.twin.leg import hang_up_after, ring
+from dialer.twin.params import Params
 from dialer.twin.record import finish_recordings
 from dialer.twin.tasks import race
 
@@ -28,23 +29,22 @@ class Phone:
         request = call.request
         assert request is not None  # B-legs live inside their <Dial>
         ended = None
-        answers_late = False
+        late_answer: Params | None = None
         if call.end is None:
             try:
                 ended = await race(self._talk(exchange, call, request), call.over)
             except HangUp as hang_up:
                 ended = hang_up.end
-            except _AnswersLate:
-                ended, answers_late = NORMAL, True
+            except _AnswersLate as late:
+                ended, late_answer = NORMAL, late.params
             finally:
                 await call.helpers.cancel()
         exchange.close(call, call.end or ended or UNKNOWN)
         exchange.tasks.spawn(finish_recordings(exchange, call))
         await exchange.clock.sleep(exchange.config.hangup_delay_s)
         await report_end(exchange, call, request)
-        if answers_late:
-            params = exchange.wording.in_call(call)
-            await exchange.courier.deliver("answer", call, request.answer, params)
+        if late_answer is not None:
+            await exchange.courier.deliver("answer", call, request.answer, late_answer)
 
     async def _talk(self, exchange: Exchange, call: Call, request: MakeCall) -> End:
         failed = await ring(
@@ -56,7 +56,7 @@ class Phone:
         if failed is not None:
             return failed
         if exchange.faults.take(FaultKind.HANGUP_BEFORE_ANSWER, call.phone):
-            raise _AnswersLate
+            raise _AnswersLate(exchange.wording.in_call(call))
         _set_timers(exchange, call, request)
         if request.send_digits:
             text = f"DTMF {request.send_digits}"
@@ -69,6 +69,10 @@ class Phone:
 
 class _AnswersLate(Exception):
     """The callee hung up at once; answer_url is asked after the hangup callback."""
+
+    def __init__(self, params: Params) -> None:
+        super().__init__()
+        self.params = params
 
 
 def _report_ringing(exchange: Exchange, call: Call, request: MakeCall) -> None:

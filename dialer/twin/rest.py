@@ -53,6 +53,8 @@ def gate(config: TwinConfig, ledger: Ledger) -> Middleware:
             admit(request)
         except Refused as refused:
             ledger.write("refused", to="", status=refused.status, reason=refused.error)
+            if refused.status == 401 and config.plain_401:
+                return web.Response(status=401, text="Unauthorized")
             return _refusal(refused)
         try:
             return await handler(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import Iterable
@@ -207,7 +208,8 @@ def _reset(request: web.Request) -> web.Response:
     """Drop the connection with RST; the response is never sent."""
     transport = request.transport
     if transport is not None:
-        plain = transport.get_extra_info("socket")
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # A duplicate, as not every event loop lets its own socket be set.
+        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     return web.Response()

@@ -70,6 +70,7 @@ async def test_a_wrong_reply_rings_exactly_as_often_as_it_says(
         assert len(one.twin.ledger.kept("rings")) == rings
         assert one.paths() == ["/hangup"] * rings
         assert len(one.twin.ledger.kept("refused")) == 1 - rings
+        assert len(one.twin.ledger.kept("reply_faults")) == rings
         assert (await post_call(one))[0] == 201  # it struck once
         await one.twin.wait_quiet()
 
@@ -148,6 +149,8 @@ async def test_callbacks_go_astray_as_asked(
         one.twin.set_callees({CALLEE: {"faults": [{"kind": kind, **fields}]}})
         await one.run()
         assert one.paths() == paths
+        if "/answer" in paths:
+            assert one.last("/answer")["CallStatus"] == "in-progress"
         lost = one.twin.ledger.report()["callbacks"]
         if kind == "callback_lost":
             assert sum(counts.get("lost", 0) for counts in lost.values()) == 3 - len(paths)

@@ -38,6 +38,13 @@ async def test_without_the_right_credentials_nothing_is_told(headers: dict[str, 
         assert one.twin.ledger.kept("rings") == []
 
 
+async def test_a_401_may_come_without_json() -> None:
+    async with customer(plain_401=True) as one, aiohttp.ClientSession() as stranger:
+        url = f"{one.twin.api_url}/Account/{DEFAULT_AUTH_ID}/"
+        async with stranger.get(url) as reply:
+            assert (reply.status, reply.content_type) == (401, "text/plain")
+
+
 async def test_what_is_not_json_or_not_there_is_refused_with_an_error() -> None:
     async with customer() as one:
         assert (await one.rest("GET", "/Fax/"))[0] == 404
