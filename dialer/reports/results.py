@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -81,13 +82,14 @@ async def columns_of(tx: Tx, campaign: Campaign) -> list[Column]:
 
 async def result_chunks(
     tx: Tx, campaign: Campaign, columns: Sequence[Column]
-) -> AsyncIterator[list[Row]]:
+) -> AsyncGenerator[list[Row]]:
     """Yield rows, up to `CHUNK` at a time, with values in the order of ``columns``."""
     asked = _questions(campaign)
     listed = [column.name.removeprefix("lead.") for column in columns[len(FIXED) + len(asked) :]]
-    chunks = reports.result_rows(tx, campaign.id, with_answers=bool(asked), chunk=CHUNK)
-    async for chunk in chunks:
-        yield [_row(found, asked, listed) for found in chunk]
+    found = reports.result_rows(tx, campaign.id, with_answers=bool(asked), chunk=CHUNK)
+    async with aclosing(found) as chunks:
+        async for chunk in chunks:
+            yield [_row(one, asked, listed) for one in chunk]
 
 
 def _questions(campaign: Campaign) -> list[str]:
