@@ -33,7 +33,9 @@ class Keys:
         return hmac.digest(self.callback, attempt_id.bytes, sha256).hex()[:_MAC_HEX_CHARS]
 
     def is_mac_of(self, attempt_id: UUID, offered: str) -> bool:
-        return hmac.compare_digest(self.mac_of(attempt_id).encode(), offered.encode())
+        # Whatever stood in the path: lone surrogates would make a plain encode() raise.
+        given = offered.encode("utf-8", "replace")
+        return hmac.compare_digest(self.mac_of(attempt_id).encode(), given)
 
     def phone_hash(self, phone: str) -> str:
         """Return a keyed hash: tells two checks of one phone apart from two phones, no more."""

@@ -195,7 +195,7 @@ _OUTCOME_OF_STATUS: Mapping[str, Outcome] = {
     "cancel": O.CANCELLED,
 }
 # We could not serve the call (7xxx, 8xxx) or the carrier broke (5xxx): nobody was spoken to.
-_FAULT_CODES = range(5000, 5999), range(7000, 8999)
+_FAULT_CODES = range(5000, 6000), range(7000, 9000)
 OUT_OF_CREDIT_CODE = 1010
 
 

@@ -44,7 +44,7 @@ def move(
         target = S.SCHEDULED
     else:
         target = wanted
-    if target is state:
+    if state in (wanted, target):
         return state
     if wanted not in ASKABLE[state]:
         raise IllegalTransition(state, wanted, ASKABLE[state])
