@@ -9,7 +9,7 @@ from sqlalchemy import or_, update
 
 from dialer.domain.attempt import FINAL
 from dialer.errors import ProviderError
-from dialer.providers.protocols import Carrier
+from dialer.providers.protocols import CallControl
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 a = attempts.c
 
 
-async def end_calls(db: Database, carrier: Carrier, carrier_ids: Sequence[str]) -> None:
+async def end_calls(db: Database, carrier: CallControl, carrier_ids: Sequence[str]) -> None:
     """End each call wherever it is; one that waits in the carrier's queue is noted as unrung.
 
     A failure is logged and left to the call's own time limit: nothing here may be retried

@@ -15,7 +15,7 @@ from dialer.dialing.place import why_not
 from dialer.dialing.settle import end_call, give_up, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, HangupFacts, Refusal
 from dialer.errors import ProviderError
-from dialer.providers.protocols import Carrier, CarrierCall
+from dialer.providers.protocols import CallControl, CarrierCall
 from dialer.settings import RecoveryBounds
 from dialer.store import attempts as ledger
 from dialer.store.attempts import Held
@@ -44,7 +44,7 @@ class Sighting:
 ABSENT = Sighting("absent")
 
 
-async def recover(db: Database, carrier: Carrier, bounds: RecoveryBounds) -> int:
+async def recover(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
     """One pass over everything overdue; returns how many attempts it moved on."""
     moved = await _refuse_stale_intents(db)
     moved += await _doubt_silent_placings(db, bounds)
@@ -123,7 +123,7 @@ async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[
 
 
 async def _search(
-    db: Database, carrier: Carrier, bounds: RecoveryBounds, row: Any
+    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any
 ) -> Sighting | None:
     """Search all three lists for an ambiguous attempt's call; None if any list failed.
 
@@ -159,13 +159,13 @@ async def _uuids_of_others(tx: Tx, row: Any) -> set[str]:
     return {uuid for found in rows for uuid in found if uuid}
 
 
-async def _sight_live(carrier: Carrier, call_uuid: str) -> Sighting:
+async def _sight_live(carrier: CallControl, call_uuid: str) -> Sighting:
     call = await carrier.live_call(call_uuid)
     is_up = call is not None and call.status == "in-progress"
     return Sighting("in_call" if is_up else "ringing", call, call_uuid)
 
 
-async def _look_up_live(db: Database, carrier: Carrier, bounds: RecoveryBounds) -> int:
+async def _look_up_live(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
     """Calls nobody told us the end of. Two list requests serve them all."""
     rows = await _lease(db, [S.PLACED, S.RINGING, S.IN_CALL], bounds.lookup)
     if not rows:
@@ -182,7 +182,7 @@ async def _look_up_live(db: Database, carrier: Carrier, bounds: RecoveryBounds) 
     return moved
 
 
-async def _sight_ended(carrier: Carrier, row: Any) -> Sighting | None:
+async def _sight_ended(carrier: CallControl, row: Any) -> Sighting | None:
     try:
         call = await carrier.finished_call(row.call_uuid or row.request_uuid)
     except ProviderError as error:
@@ -192,7 +192,7 @@ async def _sight_ended(carrier: Carrier, row: Any) -> Sighting | None:
 
 
 async def _resolve(
-    db: Database, carrier: Carrier, bounds: RecoveryBounds, row: Any, sighting: Sighting | None
+    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any, sighting: Sighting | None
 ) -> int:
     return await db.run(lambda tx: _apply(tx, bounds, row, sighting))
 

@@ -129,12 +129,8 @@ class CarrierCall:
     hangup_source: str | None = None
 
 
-class Carrier(Protocol):
-    """A telephone account. `place` reports; everything else raises `ProviderError`."""
-
-    async def place(self, request: CallRequest) -> PlaceResult:
-        """Ask once for one call; returns before the far end rings and never raises for what
-        the carrier or the network does."""
+class CallControl(Protocol):
+    """What a carrier knows of calls that were placed, and ending them. Raises `ProviderError`."""
 
     async def hang_up(self, call_uuid: str) -> None:
         """End the call. Does nothing if it is already over."""
@@ -162,3 +158,11 @@ class Carrier(Protocol):
 
     async def finished_calls(self, to: str) -> Sequence[CarrierCall]:
         """Records of the calls to one number that ended in the last 7 days."""
+
+
+class Carrier(CallControl, Protocol):
+    """A telephone account. `place` reports; everything else raises `ProviderError`."""
+
+    async def place(self, request: CallRequest) -> PlaceResult:
+        """Ask once for one call; returns before the far end rings and never raises for what
+        the carrier or the network does."""

@@ -33,6 +33,24 @@ async def scopes_of(tx: Tx, key_hash: bytes) -> Sequence[str] | None:
     return None if row is None else list(row.scopes)
 
 
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new API key. ``key`` is seen here and nowhere else: only its keyed hash is stored."""
+
+    id: UUID
+    name: str
+    key: str
+    scopes: Sequence[str]
+
+
+async def make_key(tx: Tx, keys: Keys, *, name: str, scopes: Sequence[str]) -> MadeKey:
+    """Make an API key; ``scopes`` from `SCOPES`. Raises `RuleViolation` if the name is taken."""
+    key = f"dk_{secrets.token_urlsafe(32)}"
+    unique = [scope for scope in SCOPES if scope in scopes]
+    key_id = await add_key(tx, name=name, key_hash=keys.api_key_hash(key), scopes=unique)
+    return MadeKey(key_id, name, key, unique)
+
+
 async def add_key(tx: Tx, *, name: str, key_hash: bytes, scopes: Sequence[str]) -> UUID:
     taken = await tx.one_or_none(select(k.id).where(k.account_id == tx.account_id, k.name == name))
     if taken is not None:
@@ -49,22 +67,6 @@ async def add_key(tx: Tx, *, name: str, key_hash: bytes, scopes: Sequence[str]) 
         )
     )
     return key_id
-
-
-@dataclass(frozen=True, slots=True)
-class MadeKey:
-    """A new key. ``key`` is the secret itself: show it once, only its hash is stored."""
-
-    id: UUID
-    name: str
-    key: str
-
-
-async def make_key(tx: Tx, keys: Keys, *, name: str, scopes: Sequence[str]) -> MadeKey:
-    """Make an API key; `RuleViolation` if the name is taken."""
-    secret = f"dk_{secrets.token_urlsafe(32)}"
-    key_id = await add_key(tx, name=name, key_hash=keys.api_key_hash(secret), scopes=scopes)
-    return MadeKey(key_id, name, secret)
 
 
 async def revoke_key(tx: Tx, key: UUID | str) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from dialer.compliance.record import chain_hash
+from dialer.compliance.record import ChainFault, ChainRow, chain_hash, verify_chain
 from dialer.store.engine import Tx
 from dialer.store.tables import accounts, checks
 
@@ -69,3 +69,19 @@ async def list_checks(
         query = query.where(c.id > after)
     rows: Sequence[Any] = (await tx.execute(query)).all()
     return rows
+
+
+async def verify_checks(tx: Tx, key: bytes) -> tuple[int, Sequence[ChainFault]]:
+    """Recompute the whole chain; return how many checks there are and every fault found."""
+    a = accounts.c
+    head = (
+        await tx.execute(select(a.chain_head, a.chain_count).where(a.id == tx.account_id))
+    ).one()
+    rows = (
+        await tx.execute(
+            select(c.seq, c.body, c.hash).where(c.account_id == tx.account_id).order_by(c.seq)
+        )
+    ).all()
+    chain = (ChainRow(row.seq, row.body, row.hash) for row in rows)
+    faults = verify_chain(key, chain, head.chain_head, head.chain_count)
+    return len(rows), faults

@@ -66,14 +66,22 @@ async def claim_due(
     return rows
 
 
-async def lock_one(tx: Tx, enrolment_id: UUID) -> Any:
-    """Lock one enrolment and read it with its lead, or None."""
-    query = (
+def _one(tx: Tx, enrolment_id: UUID) -> Any:
+    return (
         select(enrolments, *LEAD_COLUMNS)
         .select_from(_JOIN)
         .where(e.account_id == tx.account_id, e.id == enrolment_id)
-        .with_for_update(key_share=True, of=enrolments)
     )
+
+
+async def read_one(tx: Tx, enrolment_id: UUID) -> Any:
+    """Read one enrolment with its lead, or None."""
+    return await tx.one_or_none(_one(tx, enrolment_id))
+
+
+async def lock_one(tx: Tx, enrolment_id: UUID) -> Any:
+    """Lock one enrolment and read it with its lead, or None."""
+    query = _one(tx, enrolment_id).with_for_update(key_share=True, of=enrolments)
     return await tx.one_or_none(query)
 
 

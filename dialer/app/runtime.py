@@ -1,0 +1,170 @@
+"""Everything a process of the product holds open, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+import dialer
+from dialer.app.clock import set_clock
+from dialer.app.data_dir import make_data_dir, secret_of
+from dialer.app.twin_process import at_twin, noted_url, own_twin
+from dialer.dialing.law import Law
+from dialer.dialing.loop import DialingLoop
+from dialer.dialing.place import CallbackUrls, Placing
+from dialer.errors import DialerError, Unavailable
+from dialer.keys import Keys
+from dialer.logs import hide
+from dialer.providers.plivo import PlivoCarrier
+from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
+from dialer.settings import Settings
+from dialer.store import carrier, embedded
+from dialer.store.engine import Database, create_engine
+from dialer.store.migrate import upgrade
+from dialer.web.context import Context
+
+
+@dataclass(slots=True)
+class Drain:
+    """Set once: from then on this process dials nothing new."""
+
+    is_on: bool = False
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A process with everything open. ``settings`` point at the twin where it is used."""
+
+    settings: Settings
+    db: Database
+    law: Law
+    context: Context
+    drain: Drain
+    offset: timedelta
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[Database]:
+    """Yield the database: DATABASE_URL's, or the embedded one of the data folder.
+
+    The embedded one is always migrated; another only if asked (`dialer db upgrade`, `up`).
+    """
+    async with AsyncExitStack() as stack:
+        url = settings.database_url
+        if url is None:
+            held = await asyncio.to_thread(embedded.acquire, settings.data_dir)
+            stack.callback(held.release)
+            url = held.cluster.dsn
+        engine = create_engine(url)
+        stack.push_async_callback(engine.dispose)
+        try:
+            if migrate or settings.database_url is None:
+                await upgrade(engine)
+            db = Database(engine)
+            async with db.begin():
+                pass
+        except DialerError:
+            raise
+        except (OSError, SQLAlchemyError, TimeoutError) as error:
+            raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
+        yield db
+
+
+def _why(error: Exception) -> str:
+    """Return one line about a database that did not answer, without its address or password."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if getattr(cause, "sqlstate", None) in ("42P01", "3F000"):
+        return "the database has no tables yet; run `dialer db upgrade`"
+    if getattr(cause, "sqlstate", None) in ("28P01", "28000"):
+        return "the database refused the user or password; correct DATABASE_URL"
+    if getattr(cause, "sqlstate", None) == "3D000":
+        return "the server has no such database; create it or correct DATABASE_URL"
+    return (
+        f"the database cannot be reached ({type(cause).__name__}); start it, correct DATABASE_URL, "
+        "or unset it to use the embedded Postgres"
+    )
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Runtime]:
+    """Open everything a dialing or serving process needs."""
+    settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings, migrate=migrate))
+        offset = await set_clock(db, settings)
+        if settings.uses_twin:
+            async with db.begin() as tx:
+                account = await carrier.get_carrier(tx)
+            twin = await own_twin(settings.data_dir, offset, cap=account.cap, cps=account.cps)
+            stack.push_async_callback(twin.stop)
+            settings = at_twin(settings, twin.url)
+        yield await _compose(settings, db, offset, stack)
+
+
+async def _compose(
+    settings: Settings, db: Database, offset: timedelta, stack: AsyncExitStack
+) -> Runtime:
+    assert settings.plivo_auth_id is not None and settings.plivo_auth_token is not None
+    hide(settings.plivo_auth_token)
+    keys = keys_of(settings)
+    law = law_of(settings, keys)
+    plivo = await stack.enter_async_context(
+        PlivoCarrier(settings.plivo_auth_id, settings.plivo_auth_token, settings.plivo_api_url)
+    )
+    point_sdk_at(settings.plivo_api_url)
+    drain = Drain()
+    placing = Placing(
+        db=db,
+        carrier=plivo,
+        urls=CallbackUrls(settings.public_url, keys),
+        name=law.host,
+        is_draining=lambda: drain.is_on,
+    )
+    context = Context(
+        db=db,
+        keys=keys,
+        law=law,
+        carrier=plivo,
+        carrier_token=settings.plivo_auth_token,
+        urls=placing.urls,
+        loop=DialingLoop(placing, law),
+        api_key=secret_of(settings.data_dir, "api_key", settings.api_key),
+        data_dir=settings.data_dir,
+    )
+    return Runtime(settings, db, law, context, drain, offset)
+
+
+def keys_of(settings: Settings) -> Keys:
+    return Keys.derive(secret_of(settings.data_dir, "secret_key", settings.secret_key))
+
+
+def law_of(settings: Settings, keys: Keys) -> Law:
+    return Law(
+        keys=keys,
+        engine_version=dialer.__version__,
+        host=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def carrier_rest(settings: Settings) -> PlivoRest:
+    """Return the carrier's REST client for a command; the twin must be running for it."""
+    if settings.uses_twin:
+        url = noted_url(Path(settings.data_dir))
+        if url is None:
+            raise Unavailable(
+                "no carrier: set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN, or run `dialer up` in another "
+                "terminal to talk to the twin"
+            )
+        settings = at_twin(settings, url)
+    assert settings.plivo_auth_id is not None and settings.plivo_auth_token is not None
+    hide(settings.plivo_auth_token)
+    point_sdk_at(settings.plivo_api_url)
+    return PlivoRest(settings.plivo_auth_id, settings.plivo_auth_token, settings.plivo_api_url)

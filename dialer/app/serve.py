@@ -1,0 +1,195 @@
+"""Running processes: web, worker, or both in one (`up`), with our own stop signal (design §7)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import uvicorn
+from sqlalchemy import func, select
+
+from dialer.app.runtime import Runtime
+from dialer.dialing import lifecycle
+from dialer.dialing.recovery import recover
+from dialer.dialing.schedule import Job, start_ticks
+from dialer.domain.attempt import AttemptState
+from dialer.errors import Unavailable
+from dialer.leads.spool import import_spooled
+from dialer.store.access import forget_idempotency_keys
+from dialer.store.engine import Database, Tx
+from dialer.store.tables import attempts
+from dialer.web.server import build_web
+
+log = logging.getLogger(__name__)
+
+DRAIN_LIMIT_S = 20.0  # how long live calls may take to end after the first signal
+_PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
+_ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
+_KEEP_REPLIES = timedelta(days=2)
+
+_DIAL_EVERY_S = 0.25
+_CAMPAIGNS_EVERY_S = 1.0
+_IMPORTS_EVERY_S = 2.0
+_RETENTION_EVERY_S = 3600.0
+
+
+@dataclass(slots=True)
+class Stop:
+    """The first signal asks to stop, the second not to wait."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def signal(self) -> None:
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+
+@contextmanager
+def on_signals(stop: Stop) -> Iterator[None]:
+    """Route SIGINT and SIGTERM to ``stop``: uvicorn would close every socket with 1012."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started; `Unavailable` names it and the fix."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise Unavailable(
+            f"DIALER_BIND: cannot listen on {host}:{port} ({error.strerror}); stop what uses it "
+            "or set DIALER_BIND to another host:port"
+        ) from None
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers; we decide when it stops."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(runtime: Runtime, sock: socket.socket) -> AsyncIterator[None]:
+    """Serve HTTP on ``sock`` while the body runs."""
+    config = uvicorn.Config(
+        build_web(runtime.context),
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise Unavailable("the web server stopped before it was ready; see the log")
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def ticking(runtime: Runtime) -> AsyncIterator[None]:
+    """Dial, recover and keep house while the body runs; then finish what is in flight."""
+    context, settings = runtime.context, runtime.settings
+    bounds = settings.recovery
+    jobs: dict[str, tuple[float, Job]] = {
+        "dial": (_DIAL_EVERY_S, context.loop.tick),
+        "recover": (
+            min(2.0, bounds.lookup / 4),
+            lambda: recover(runtime.db, context.carrier, bounds),
+        ),
+        "campaigns": (_CAMPAIGNS_EVERY_S, lambda: runtime.db.run(lifecycle.tick)),
+        "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
+        "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),
+    }
+    scheduler = start_ticks(jobs)
+    try:
+        yield
+    finally:
+        runtime.drain.is_on = True
+        scheduler.shutdown(wait=False)
+
+
+async def _forget_old(tx: Tx) -> int:
+    return await forget_idempotency_keys(tx, tx.now - _KEEP_REPLIES)
+
+
+async def run_until_stopped(
+    runtime: Runtime,
+    *,
+    sock: socket.socket | None,
+    dials: bool,
+    stop: Stop,
+    on_ready: Callable[[], None],
+) -> None:
+    """Run the wanted parts until a signal, then let calls end within a limit (design §7)."""
+    async with contextlib.AsyncExitStack() as parts:
+        if sock is not None:
+            await parts.enter_async_context(serving(runtime, sock))
+        async with ticking(runtime) if dials else contextlib.nullcontext():
+            on_ready()
+            await stop.asked.wait()
+        await _drain(runtime, stop, has_web=sock is not None)
+
+
+async def _drain(runtime: Runtime, stop: Stop, *, has_web: bool) -> None:
+    """Finish placements in flight, then wait for live calls while we can still hear of them."""
+    runtime.drain.is_on = True
+    work = asyncio.create_task(_finish(runtime, has_web=has_web))
+    at_once = asyncio.create_task(stop.at_once.wait())
+    await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (work, at_once):
+        task.cancel()
+    await asyncio.gather(work, at_once, return_exceptions=True)
+
+
+async def _finish(runtime: Runtime, *, has_web: bool) -> None:
+    await runtime.context.loop.drain(_PLACEMENTS_LIMIT_S)
+    await runtime.context.background.drain(_PLACEMENTS_LIMIT_S)
+    if not has_web:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_LIMIT_S):
+            while live := await _live_calls(runtime.db):
+                log.info("waiting_for_live_calls", extra={"live": live})
+                await asyncio.sleep(0.5)
+
+
+async def _live_calls(db: Database) -> int:
+    a = attempts.c
+    async with db.begin() as tx:
+        query = select(func.count()).where(a.account_id == tx.account_id, a.state.in_(_ON_THE_LINE))
+        count: Any = await tx.scalar(query)
+    return int(count)

@@ -1,0 +1,1 @@
+"""The command line: arguments in, one function of the product called, a result printed."""

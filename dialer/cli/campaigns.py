@@ -1,0 +1,151 @@
+"""`dialer campaign`: create, start, pause, resume, cancel, status."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from dialer.app.data_dir import make_data_dir
+from dialer.app.runtime import carrier_rest, keys_of, law_of
+from dialer.cli.shared import Commands, Run, command, group, opened, print_json, say
+from dialer.dialing import lifecycle
+from dialer.dialing.hang_up import end_calls
+from dialer.dialing.law import Law
+from dialer.domain.campaign import CampaignState
+from dialer.domain.definition_parse import parse_toml
+from dialer.errors import InvalidInput
+from dialer.reports.stats import stats
+from dialer.reports.view import status_view
+from dialer.settings import Settings
+from dialer.store import campaigns
+from dialer.store.engine import Database, Tx
+from dialer.store.leads import list_by_name
+from dialer.web.api.campaigns import shown
+
+_LOOK_EVERY_S = 0.5
+_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
+
+
+def add_commands(commands: Commands) -> None:
+    campaign = group(commands, "campaign", "campaigns")
+    create = command(campaign, "create", _create, "make a draft from a campaign file")
+    create.add_argument("file", type=Path, metavar="FILE")
+    create.add_argument("--list", required=True, metavar="NAME", help="the lead list to call")
+    create.add_argument("--name", help="instead of the file's campaign.name")
+    for name, state, help_text in (
+        ("start", CampaignState.RUNNING, "begin to dial, now or at starts_at"),
+        ("pause", CampaignState.PAUSED, "dial nothing new"),
+        ("resume", CampaignState.RUNNING, "go on after a pause"),
+        ("cancel", CampaignState.CANCELLED, "end it and drop who still waits"),
+    ):
+        move = command(campaign, name, _move_to(state), help_text)
+        move.add_argument("name", metavar="NAME")
+        if state is not CampaignState.RUNNING:
+            move.add_argument("--hang-up", action="store_true", help="end its live calls too")
+    status = command(campaign, "status", _status, "how it is going; live on a terminal")
+    status.add_argument("name", metavar="NAME")
+    status.add_argument("--once", action="store_true", help="print once, do not follow")
+
+
+async def _create(args: argparse.Namespace, settings: Settings) -> int:
+    definition = parse_toml(read_text(args.file), source=str(args.file))
+    name = args.name or definition.campaign.name
+    settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+    law = law_of(settings, keys_of(settings))
+
+    async def work(tx: Tx) -> campaigns.Campaign:
+        lead_list = await list_by_name(tx, args.list)
+        return await lifecycle.create(
+            tx, law, definition=definition, list_id=lead_list.id, name=name
+        )
+
+    async with opened(settings) as db:
+        made = await db.run(work)
+        async with db.begin() as tx:
+            numbers = await stats(tx, made, law.packs_of(definition))
+    if args.json:
+        print_json(shown(made))
+    else:
+        say(f"Campaign {name}: a draft with {numbers['leads']} leads. Start it with")
+        say(f"  dialer campaign start {name!r}")
+    return 0
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, or one clear line."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInput(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path}: not a UTF-8 text file; save it as UTF-8") from None
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _move_to(state: CampaignState) -> Run:
+    async def run(args: argparse.Namespace, settings: Settings) -> int:
+        async def work(tx: Tx) -> Any:
+            found = await campaigns.by_name(tx, args.name)
+            wants_end = getattr(args, "hang_up", False)
+            return await lifecycle.change_state(
+                tx,
+                found.id,
+                state,
+                actor="cli",
+                in_flight="hang_up" if wants_end else "finish",
+            )
+
+        async with opened(settings) as db:
+            campaign, to_end = await db.run(work)
+            if to_end:
+                await end_calls(db, carrier_rest(settings), to_end)
+        if args.json:
+            print_json(shown(campaign))
+        else:
+            say(f"Campaign {args.name} is {campaign.state}.")
+        return 0
+
+    return run
+
+
+async def _status(args: argparse.Namespace, settings: Settings) -> int:
+    settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+    law = law_of(settings, keys_of(settings))
+    async with opened(settings) as db:
+        numbers, now = await look(db, law, args.name)
+        if args.json:
+            print_json(numbers)
+        elif args.once or not sys.stdout.isatty():
+            say(status_view(args.name, numbers, now))
+        else:
+            await follow(db, law, args.name, numbers, now)
+    return 0
+
+
+async def look(db: Database, law: Law, name: str) -> tuple[Mapping[str, Any], datetime]:
+    """Return a campaign's statistics and the product time they hold for."""
+    async with db.begin() as tx:
+        campaign = await campaigns.by_name(tx, name)
+        return await stats(tx, campaign, law.packs_of(campaign.definition)), tx.now
+
+
+async def follow(
+    db: Database, law: Law, name: str, numbers: Mapping[str, Any], now: datetime
+) -> Mapping[str, Any]:
+    """Show the status until the campaign is over; Ctrl-C stops looking, not the campaign."""
+    with Live(status_view(name, numbers, now), console=Console(), refresh_per_second=4) as live:
+        while numbers["state"] not in _OVER:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            numbers, now = await look(db, law, name)
+            live.update(status_view(name, numbers, now))
+    return numbers

@@ -1,0 +1,66 @@
+"""`dialer leads import`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dialer.cli.shared import Commands, command, group, opened, print_json, say
+from dialer.errors import InvalidInput, UsageError
+from dialer.leads.load import import_leads
+from dialer.settings import Settings
+
+
+def add_commands(commands: Commands) -> None:
+    leads = group(commands, "leads", "lists of people to reach")
+    made = command(leads, "import", _import, "import a CSV file into a list")
+    made.add_argument("file", type=Path, metavar="FILE")
+    made.add_argument("--list", required=True, metavar="NAME", help="made if it does not exist")
+    made.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=FIELD",
+        help="which column is which field, e.g. --map Mobile=phone (repeatable)",
+    )
+    made.add_argument("--region", default="IN", help="of numbers without a country code")
+
+
+def read_mapping(pairs: Sequence[str]) -> Mapping[str, str]:
+    """Return column → field of ``--map COLUMN=FIELD`` arguments."""
+    mapping = {}
+    for pair in pairs:
+        column, separator, field = pair.rpartition("=")
+        if not separator or not column or not field:
+            raise UsageError(f"--map: found {pair!r}; write COLUMN=FIELD such as Mobile=phone")
+        mapping[column] = field
+    return mapping
+
+
+async def _import(args: argparse.Namespace, settings: Settings) -> int:
+    mapping = read_mapping(args.map)
+    if not args.file.is_file():
+        raise InvalidInput(f"{args.file}: no such file; give the path of a CSV file")
+    async with opened(settings) as db:
+        result = await db.run(
+            lambda tx: import_leads(
+                tx, name=args.list, data=args.file, mapping=mapping, default_region=args.region
+            )
+        )
+    counts = {
+        "rows": result.rows,
+        "loaded": result.loaded,
+        "updated": result.updated,
+        "duplicate": result.duplicate,
+        "rejected": result.rejected,
+    }
+    if args.json:
+        print_json({"id": result.list_id, "name": result.name, "status": "ready", "counts": counts})
+        return 0
+    say(f"List {result.name}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    for note in result.notes:
+        say(f"Note: {note}")
+    if result.rejected:
+        say(f"The rejected rows with reasons: GET /api/v1/lists/{result.list_id}/rejects.csv")
+    return 0

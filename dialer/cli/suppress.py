@@ -1,0 +1,84 @@
+"""`dialer suppress`: our own do-not-call list."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dialer.app.runtime import carrier_rest
+from dialer.cli.campaigns import read_text
+from dialer.cli.shared import Commands, command, group, opened, print_json, say, table
+from dialer.dialing.hang_up import end_calls
+from dialer.dialing.optout import suppress
+from dialer.domain.lead import PhoneProblem, normalise_phone
+from dialer.errors import FieldError, InvalidInput
+from dialer.settings import Settings
+from dialer.store.suppressions import list_suppressions
+
+
+def add_commands(commands: Commands) -> None:
+    listed = group(commands, "suppress", "numbers that are never called")
+    add = command(listed, "add", _add, "suppress one number everywhere, at once")
+    add.add_argument("phone", metavar="PHONE")
+    add.add_argument("--reason", default="opt_out", help="opt_out (default), complaint, …")
+    many = command(listed, "import", _import, "suppress the numbers of a file, one a line")
+    many.add_argument("file", type=Path, metavar="FILE")
+    many.add_argument("--reason", default="opt_out")
+    command(listed, "list", _list, "show the list")
+
+
+def read_phone(text: str, *, where: str) -> str:
+    """Return the number in E.164; `InvalidInput` names where it stood."""
+    phone = normalise_phone(text.strip())
+    if isinstance(phone, PhoneProblem):
+        raise InvalidInput(f"{where}: {phone.reason}", [FieldError(where, phone.reason)])
+    return phone
+
+
+async def _suppress_all(settings: Settings, phones: list[str], *, source: str, reason: str) -> None:
+    async with opened(settings) as db:
+        to_end: list[str] = []
+        for phone in phones:
+            to_end += await db.run(
+                lambda tx, phone=phone: suppress(  # type: ignore[misc]
+                    tx, phone=phone, source=source, reason=reason
+                )
+            )
+        if to_end:
+            await end_calls(db, carrier_rest(settings), to_end)
+
+
+async def _add(args: argparse.Namespace, settings: Settings) -> int:
+    phone = read_phone(args.phone, where="PHONE")
+    await _suppress_all(settings, [phone], source="cli", reason=args.reason)
+    if args.json:
+        print_json({"phone": phone, "scope": "everywhere", "reason": args.reason})
+    else:
+        say(f"{phone} is suppressed everywhere.")
+    return 0
+
+
+async def _import(args: argparse.Namespace, settings: Settings) -> int:
+    """All numbers are read before the first is suppressed: a bad line changes nothing."""
+    lines = read_text(args.file).splitlines()
+    cells = [(n, line.split(",")[0].strip()) for n, line in enumerate(lines, 1) if line.strip()]
+    if cells and not any(char.isdigit() for char in cells[0][1]):
+        cells = cells[1:]  # a heading
+    phones = [read_phone(cell, where=f"{args.file} line {number}") for number, cell in cells]
+    await _suppress_all(settings, phones, source="import", reason=args.reason)
+    if args.json:
+        print_json({"suppressed": len(phones)})
+    else:
+        say(f"{len(phones)} numbers are suppressed everywhere.")
+    return 0
+
+
+async def _list(args: argparse.Namespace, settings: Settings) -> int:
+    async with opened(settings) as db, db.begin() as tx:
+        rows = await list_suppressions(tx, limit=10_000)
+    if args.json:
+        print_json({"items": [dict(row._mapping) for row in rows], "next": None})
+        return 0
+    columns = ("phone", "scope", "source", "reason", "at")
+    say(table("Suppressed", columns, [[getattr(row, name) for name in columns] for row in rows]))
+    return 0
