@@ -96,6 +96,7 @@ class Call:
     streaming: bool = False  # inside a keepCallAlive stream: a transfer waits until it yields
     prompts: int = 0  # GetInput and GetDigits met so far
     keypad: asyncio.Queue[Heard] | None = None  # where keys and words go while somebody listens
+    bridged: Call | None = None  # the B-leg we talk to
     helpers: Tasks = field(default_factory=Tasks)  # timers that end with the call
 
     @property

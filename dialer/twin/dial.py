@@ -17,12 +17,13 @@ from dialer.twin.causes import (
     OVER_CAP,
     RING_TIMEOUT,
     SCHEDULED,
+    UNKNOWN,
     UNKNOWN_CALLER,
     End,
 )
 from dialer.twin.document import Element
 from dialer.twin.errors import Refused
-from dialer.twin.interpreter import Interpreter
+from dialer.twin.interpreter import HangUp, Interpreter
 from dialer.twin.leg import ring
 from dialer.twin.tasks import race
 
@@ -105,23 +106,45 @@ async def _confirms(run: Interpreter, element: Element, leg: Call) -> bool:
 
 
 async def _bridge(run: Interpreter, element: Element, leg: Call) -> None:
-    """Both talk until the B-leg hangs up, timeLimit is reached, or REST ends the B-leg."""
+    """Both talk until the B-leg hangs up, timeLimit is reached, REST ends the B-leg or moves it."""
+    run.call.bridged = leg
     for action in ("answer", "connected"):
         await _report(run, element, leg, action)
     talk_s = leg.script.hang_up_after_s or run.exchange.config.dial_talk_s
     limit_s = element.number("timeLimit", 14400)
-    await race(run.exchange.clock.sleep(min(talk_s, limit_s)), leg.over)
-    leg.end = leg.end or (NORMAL if talk_s <= limit_s else SCHEDULED)
+    talk = run.exchange.clock.sleep(min(talk_s, limit_s))
+    await race(race(talk, leg.over), leg.moved)
+    if leg.moved_to is None:
+        leg.end = leg.end or (NORMAL if talk_s <= limit_s else SCHEDULED)
 
 
 def _close(run: Interpreter, element: Element, legs: list[Call], end: End) -> None:
-    """End those B-legs that are still up, and tell callbackUrl, without holding up anybody."""
+    """Let those B-legs go that are still up, without holding up anybody: one that was
+    transferred follows its own document from here on, the others end."""
     for leg in legs:
-        if leg.state is CallState.ENDED:
-            continue
-        run.exchange.close(leg, leg.end or end)
-        if leg.is_answered:
-            run.exchange.tasks.spawn(_report(run, element, leg, "hangup"))
+        if run.call.bridged is leg:
+            run.call.bridged = None
+        if leg.moved_to is not None and leg.end is None:
+            run.exchange.tasks.spawn(_follow(run, element, leg))
+        elif leg.state is not CallState.ENDED:
+            _end(run, element, leg, leg.end or end)
+
+
+async def _follow(run: Interpreter, element: Element, leg: Call) -> None:
+    ended: End | None = None
+    try:
+        ended = await race(run.on(leg).run(()), leg.over)
+    except HangUp as hang_up:
+        ended = hang_up.end
+    finally:
+        await leg.helpers.cancel()
+    _end(run, element, leg, leg.end or ended or UNKNOWN)
+
+
+def _end(run: Interpreter, element: Element, leg: Call, end: End) -> None:
+    run.exchange.close(leg, end)
+    if leg.is_answered:
+        run.exchange.tasks.spawn(_report(run, element, leg, "hangup"))
 
 
 async def _report(run: Interpreter, element: Element, leg: Call, action: str) -> None:

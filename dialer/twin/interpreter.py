@@ -52,6 +52,10 @@ class Interpreter:
         self.call = call
         self._vocabulary = vocabulary
 
+    def on(self, call: Call) -> Interpreter:
+        """The same for another call."""
+        return Interpreter(self.exchange, call, self._vocabulary)
+
     async def run(self, elements: Elements) -> End:
         """Run documents until one comes to its end; `HangUp` when one ends the call itself."""
         for _ in range(MAX_JUMPS):

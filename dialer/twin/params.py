@@ -100,7 +100,9 @@ class Wording:
         return Decimal(self._config.bill_rate_usd) * (billed_s(call.talk_s) // 60)
 
     def _a_leg(self, call: Call) -> Params:
-        return {"ALegUUID": call.call_uuid, "ALegRequestUUID": call.request_uuid}
+        """A B-leg, which has no request of its own, names its parent."""
+        a_leg_uuid = call.call_uuid if call.request else call.parent_call_uuid
+        return {"ALegUUID": a_leg_uuid, "ALegRequestUUID": call.request_uuid}
 
     def _rated(self) -> Params:
         return {

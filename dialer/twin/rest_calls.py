@@ -121,21 +121,22 @@ class CallRoutes:
         raise Refused(404, NOT_FOUND)
 
     async def transfer(self, request: web.Request) -> web.StreamResponse:
-        """Moves the A-leg; a B-leg ends with the <Dial> that rang it. Inside a keepCallAlive
-        stream the new document is fetched when the stream yields."""
+        """Moves the A-leg (a bridged B-leg then ends), the bridged B-leg, or both. Inside a
+        keepCallAlive stream the new document is fetched when the stream yields."""
         call = self._current(request)
-        body = await json_body(request)
-        target = _transfer_target(body)
+        moves = _moves(call, await json_body(request))
         if call.state is not CallState.IN_PROGRESS:
             raise Refused(404, NOT_FOUND)
-        call.transfers += 1
-        if call.transfers > MAX_TRANSFERS:
-            self._exchange.end(call, LOOP)
-        call.moved_to = target
-        if not call.streaming:
-            call.moved.set()
-        self._exchange.ledger.write("transfer", call_uuid=call.call_uuid, url=target.url)
-        return reply(202, message="call transfered", call_uuids=[call.call_uuid])
+        for leg, target in moves:  # the B-leg first: it must be gone when its <Dial> ends
+            leg.transfers += 1
+            if leg.transfers > MAX_TRANSFERS:
+                self._exchange.end(leg, LOOP)
+            leg.moved_to = target
+            if not leg.streaming:
+                leg.moved.set()
+            self._exchange.ledger.write("transfer", call_uuid=leg.call_uuid, url=target.url)
+        uuids = [leg.call_uuid for leg, _ in moves]
+        return reply(202, message="call transfered", call_uuids=uuids)
 
     def _current(self, request: web.Request) -> Call:
         """The queued or live call of the path, whose end has not begun."""
@@ -192,15 +193,25 @@ def _accepted(calls: list[Call], fired: bool) -> web.Response:
     return reply(201, message="call fired" if fired else "call queued", request_uuid=uuids[0])
 
 
-def _transfer_target(body: Body) -> Page:
+def _moves(call: Call, body: Body) -> list[tuple[Call, Page]]:
+    """Which legs go where: ``legs`` is aleg (the default), bleg or both."""
     legs = text(body, "legs") or "aleg"
     if legs not in ("aleg", "bleg", "both"):
         raise Refused(400, "legs parameter is invalid")
-    if legs == "bleg":
-        raise Refused(400, "legs parameter is invalid. This twin transfers the A-leg only")
-    target = page(body, "aleg_url", "aleg_method")
+    moves: list[tuple[Call, Page]] = []
+    if legs != "aleg":
+        if call.bridged is None:
+            raise Refused(400, "legs parameter is invalid. The call has no B-leg")
+        moves.append((call.bridged, _page_of_leg(body, "bleg")))
+    if legs != "bleg":
+        moves.append((call, _page_of_leg(body, "aleg")))
+    return moves
+
+
+def _page_of_leg(body: Body, leg: str) -> Page:
+    target = page(body, f"{leg}_url", f"{leg}_method")
     if target is None:
-        raise Refused(400, "aleg_url parameter is missing")
+        raise Refused(400, f"{leg}_url parameter is missing")
     return target
 
 

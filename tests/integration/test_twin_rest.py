@@ -203,7 +203,12 @@ async def test_acts_on_a_live_call_are_accepted_and_on_others_not() -> None:
         assert (status, reply["message"]) == (202, "call recording started")
         assert (await one.rest("DELETE", f"{call}/Record/"))[0] == 204
         assert (await one.wait_for("/file")).params["RecordingID"] == reply["recording_id"]
-        for bad in ({}, {"legs": "bleg", "bleg_url": "https://h"}, {"aleg_url": "wss://h"}):
+        for bad in (
+            {},
+            {"legs": "bleg", "bleg_url": "https://h"},
+            {"legs": "cleg"},
+            {"aleg_url": "wss://h"},
+        ):
             assert (await one.rest("POST", f"{call}/", bad))[0] == 400
 
 

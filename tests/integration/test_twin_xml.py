@@ -249,6 +249,32 @@ async def test_a_transfer_replaces_the_document() -> None:
         assert one.last("/hangup")["HangupCauseCode"] == "4000"
 
 
+@pytest.mark.parametrize(
+    ("legs", "fetched", "codes"),
+    [
+        ("aleg", {"/a"}, {CALLEE: 4010, OTHER: 4000}),
+        ("bleg", {"/b"}, {CALLEE: 4010, OTHER: 4010}),
+        ("both", {"/a", "/b"}, {CALLEE: 4010, OTHER: 4010}),
+    ],
+)
+async def test_a_transfer_moves_the_legs_it_names(
+    legs: str, fetched: set[str], codes: dict[str, int]
+) -> None:
+    async with customer() as one:
+        one.twin.set_callees({CALLEE: {}, OTHER: {"hang_up_after_s": 30000}})
+        dial = f'<Dial callbackUrl="{one.url}/leg"><Number>{OTHER}</Number></Dial>'
+        one.replies = {"/answer": dial}
+        uuid = await one.place()
+        await one.wait_for("/leg")
+        body = {"legs": legs, "aleg_url": f"{one.url}/a", "bleg_url": f"{one.url}/b"}
+        assert (await one.rest("POST", f"/Call/{uuid}/", body))[0] == 202
+        await one.twin.wait_quiet()
+        assert fetched == {"/a", "/b"} & set(one.paths())
+        assert {e["to"]: e["code"] for e in one.twin.ledger.kept("ended")} == codes
+        if "/b" in fetched:
+            assert one.last("/b")["ALegUUID"] == uuid != one.last("/b")["CallUUID"]
+
+
 def stream_xml(one: Customer, **attributes: object) -> str:
     words = " ".join(f'{name}="{value}"' for name, value in attributes.items())
     url = one.url.replace("http", "ws")
