@@ -5,6 +5,7 @@ A bad or missing value raises `SettingsError`: one line that names the variable 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -21,6 +22,13 @@ DEEPGRAM_URL = "https://api.deepgram.com"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 CARTESIA_URL = "https://api.cartesia.ai"
 ELEVENLABS_URL = "https://api.elevenlabs.io"
+_DEFAULT_URLS = {
+    "PLIVO_API_URL": PLIVO_API_URL,
+    "DEEPGRAM_URL": DEEPGRAM_URL,
+    "OPENAI_BASE_URL": OPENAI_BASE_URL,
+    "CARTESIA_URL": CARTESIA_URL,
+    "ELEVENLABS_URL": ELEVENLABS_URL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +139,10 @@ def _carrier(
 
 
 def _bind(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text, re.ASCII)
+    if not found or not 0 < int(found[2]) < 65536:
         raise SettingsError(f"DIALER_BIND: found {text!r}; write host:port such as 127.0.0.1:8000")
-    return host.strip("[]"), int(port)
+    return found[1].strip("[]"), int(found[2])
 
 
 def _url_host(host: str) -> str:
@@ -148,10 +156,12 @@ def _url(environ: Mapping[str, str], name: str, default: str, scheme: str) -> st
     try:
         parts = urlsplit(text)
         good = bool(parts.hostname) and parts.scheme in (scheme, f"{scheme}s")
-        good = good and not parts.query and not parts.fragment and (parts.port or 1) > 0
+        good = good and not parts.query and not parts.fragment and parts.port != 0
     except ValueError:
         good = False
-    if not good:
+    if "@" in text:  # not repeated: it may hold a password
+        raise SettingsError(f"{name}: must not hold a user name or password")
+    if not good or not re.fullmatch(r"[!-~]+", text):
         raise SettingsError(f"{name}: found {text!r}; write {scheme}s://host[:port][/path]")
     return text
 
@@ -204,7 +214,7 @@ def _recovery(text: str | None) -> RecoveryBounds:
             values[name] = float(number)
         except ValueError:
             values[name] = -1.0
-        if name not in names or values[name] <= 0:
+        if name not in names or not 0 < values[name] < math.inf:
             raise SettingsError(
                 f"DIALER_RECOVERY: found {part.strip()!r}; write name=seconds with names from "
                 + ", ".join(names)
@@ -236,10 +246,12 @@ def vendor_urls(settings: Settings) -> dict[str, str]:
 
 def _refuse_shifted_clock_off_loopback(settings: Settings) -> None:
     """A shifted clock would prove calls lawful at a time that is not now (design §8)."""
-    if settings.clock_start is None or settings.uses_twin:
+    if settings.clock_start is None:
         return
     for name, url in vendor_urls(settings).items():
-        if not is_loopback(url):
+        # Where the twin plays every vendor, no default address is ever asked.
+        is_twin = settings.uses_twin and url == _DEFAULT_URLS[name]
+        if not is_twin and not is_loopback(url):
             raise SettingsError(
                 f"DIALER_CLOCK_START: refused because {name} is not on this machine; "
                 "a shifted clock is for rehearsals only"
