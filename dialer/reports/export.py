@@ -43,9 +43,9 @@ async def export_file(tx: Tx, campaign: Campaign, format: Format, path: Path) ->
     old file or the new one. `InvalidInput` or `Unavailable` when it cannot be written; nothing
     is read then.
     """
-    path = await asyncio.to_thread(_check_target, path)
-    part = path.with_name(f".{path.name[:80]}.{uuid4().hex}.part")
     try:
+        path = await asyncio.to_thread(_check_target, path)
+        part = path.with_name(f".report-{uuid4().hex}.part")
         file = await asyncio.to_thread(part.open, "xb")
         try:
             with file:
