@@ -23,6 +23,7 @@ from dialer.errors import (
     UsageError,
 )
 from dialer.store.engine import must_rerun
+from dialer.web.fields import explain
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +78,9 @@ def on_dialer_error(request: Request[Any, Any, Any], error: DialerError) -> Resp
 def on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
     """A body or parameter that does not fit its type; names each field's path."""
     extra = error.extra if isinstance(error.extra, list) else []
-    fields = [
-        {"path": str(item.get("key", "")), "message": str(item.get("message", "")), "found": None}
-        for item in extra
-        if isinstance(item, dict)
-    ]
-    lines = "; ".join(f"{f['path'] or 'body'}: {f['message']}" for f in fields)
-    detail = lines or str(error.detail)
+    found = [explain(request, item) for item in extra if isinstance(item, dict)]
+    fields = [{"path": path, "message": message, "found": None} for path, message in found]
+    detail = "; ".join(f"{path}: {message}" for path, message in found) or str(error.detail)
     return response(*problem(400, "The input cannot be taken as it is", detail, errors=fields))
 
 

@@ -1,7 +1,8 @@
 """One transaction a request: opened here with the key checked, committed before the reply leaves.
 
-A reply of 400 or more rolls back. With ``Idempotency-Key`` the reply is stored in the same
-transaction, so that a repeat gets it again, whatever crashed in between.
+A reply of 400 or more rolls back, unless the handler marks it `COMMIT_ANYWAY`. With
+``Idempotency-Key`` the reply is stored in the same transaction, so that a repeat gets it again,
+whatever crashed in between.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from dialer.web.context import Context
 from dialer.web.problems import MEDIA_TYPE, RERUN, of_error, problem, response
 
 API_PREFIX = "/api/v1"
+
+# Set on the request's state by a handler.
+COMMIT_ANYWAY = "dialer_commit_anyway"  # the refusal is itself a fact to keep: commit its rows
+REPEAT_GETS = "dialer_repeat_gets"  # a `Replay` to store for repeats in place of the reply
+
 _MOST_RUNS = 6
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -38,6 +44,7 @@ class Captured:
     """A reply held back until the transaction has committed."""
 
     messages: list[Message] = field(default_factory=list)
+    commit_anyway: bool = False
 
     async def send(self, message: Message) -> None:
         self.messages.append(message)
@@ -45,6 +52,11 @@ class Captured:
     @property
     def status(self) -> int:
         return next((m["status"] for m in self.messages if m["type"] == "http.response.start"), 500)
+
+    @property
+    def is_kept(self) -> bool:
+        """True if what the request wrote is committed."""
+        return self.status < 400 or self.commit_anyway
 
     def reply(self) -> Replay:
         start = next(m for m in self.messages if m["type"] == "http.response.start")
@@ -83,7 +95,7 @@ async def _run(app: ASGIApp, scope: HTTPScope, body: bytes) -> Captured:
         try:
             async with context.db.begin() as tx:
                 await _answer(app, scope, body, context, tx, captured)
-                if captured.status >= 400:
+                if not captured.is_kept:
                     raise _RollBack
         except _RollBack:
             pass
@@ -117,10 +129,12 @@ async def _answer(
             return
     own: Any = {**scope, "state": {**scope.get("state", {}), "tx": tx}}
     await app(own, _replay_body(body), captured.send)
-    if own["state"].get(RERUN):
+    said = own["state"]
+    if said.get(RERUN):
         raise _Rerun
-    if key is not None and captured.status < 400:
-        await store_reply(tx, key, captured.reply())
+    captured.commit_anyway = said.get(COMMIT_ANYWAY, False)
+    if key is not None and captured.is_kept:
+        await store_reply(tx, key, said.get(REPEAT_GETS) or captured.reply())
 
 
 async def _refusal(

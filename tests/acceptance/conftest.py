@@ -1,0 +1,124 @@
+"""The whole service in this process, on a real Postgres, spoken to through its API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from litestar import Litestar
+
+from dialer.dialing.law import Law
+from dialer.dialing.loop import DialingLoop
+from dialer.dialing.place import CallbackUrls, Placing
+from dialer.keys import Keys
+from dialer.providers.plivo import PlivoCarrier
+from dialer.store import migrate
+from dialer.store.engine import Database, create_engine
+from dialer.twin.config import TwinConfig
+from dialer.twin.server import RunningTwin, start_twin
+from dialer.web.context import Context
+from dialer.web.server import build_web
+
+API_KEY = "an-operators-key-for-tests"
+TWIN = TwinConfig(port=0, time_scale=0.02, cps=1000, cap=1000)
+
+
+@dataclass
+class Service:
+    """``client`` sends the operator's key; what it posts comes back as the product answers."""
+
+    client: httpx.AsyncClient
+    db: Database
+    context: Context
+    twin: RunningTwin
+    app: Litestar
+
+    async def upload(self, csv: str, name: str = "diwali", **form: str) -> dict[str, Any]:
+        """Import a list and return it."""
+        reply = await self.client.post(
+            "/lists", data={"name": name, **form}, files={"file": ("leads.csv", csv.encode())}
+        )
+        assert reply.status_code == 201, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """GET what must be there."""
+        reply = await self.client.get(path, params=query)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+
+@pytest.fixture(scope="session")
+async def migrated_database(postgres_dsn: str) -> AsyncIterator[str]:
+    """The name of a database at the newest schema, to be copied: faster than migrating anew."""
+    name = f"template_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    engine = create_engine(_url(postgres_dsn, name))
+    await migrate.upgrade(engine)
+    await engine.dispose()
+    yield name
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
+async def database_url(postgres_dsn: str, migrated_database: str) -> AsyncIterator[str]:
+    """A database of this test's own, at the newest schema."""
+    name = f"test_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"')
+    yield _url(postgres_dsn, name)
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+def _url(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(scheme="postgresql+asyncpg", path=f"/{name}"))
+
+
+@pytest.fixture
+async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    async with AsyncExitStack() as stack:
+        db = Database(create_engine(database_url))
+        stack.push_async_callback(db.dispose)
+        twin = await start_twin(TWIN)
+        stack.push_async_callback(twin.stop)
+        carrier = await stack.enter_async_context(
+            PlivoCarrier(TWIN.auth_id, TWIN.auth_token, twin.api_url)
+        )
+        keys = Keys.derive("a secret for tests")
+        law = Law(keys=keys, engine_version="test", host="test")
+        urls = CallbackUrls("http://127.0.0.1:9", keys)  # nobody listens: callbacks are lost
+        loop = DialingLoop(Placing(db, carrier, urls, "test"), law)
+        context = Context(
+            db=db,
+            keys=keys,
+            law=law,
+            carrier=carrier,
+            carrier_token=TWIN.auth_token,
+            urls=urls,
+            loop=loop,
+            api_key=API_KEY,
+            data_dir=tmp_path,
+        )
+        stack.push_async_callback(context.background.drain, 10.0)
+        stack.push_async_callback(loop.drain, 10.0)
+        app = build_web(context)
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app),
+                base_url="http://dialer/api/v1",
+                headers={"Authorization": f"Bearer {API_KEY}"},
+            )
+        )
+        yield Service(client, db, context, twin, app)
