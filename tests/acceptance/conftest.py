@@ -29,6 +29,29 @@ from dialer.web.server import build_web
 
 API_KEY = "an-operators-key-for-tests"
 TWIN = TwinConfig(port=0, time_scale=0.02, cps=1000, cap=1000)
+ASHA, RAVI = "+919876543210", "+919123456789"
+LEADS = f"""phone,name,external_id,clinic,consent_kind,consent_at
+{ASHA},Asha,A1,Eye Centre,inferred,2026-01-05
+{RAVI},Ravi,A2,Green Leaf,inferred,2026-01-06
+"""
+
+
+def definition() -> dict[str, Any]:
+    """A lawful campaign's tables, to be changed by a test."""
+    return {
+        "campaign": {
+            "name": "Reminder",
+            "kind": "notification",
+            "category": "service",
+            "entity": "other",
+            "rule_packs": ["in"],
+        },
+        "dialing": {"caller_ids": ["+911601200001"]},
+        "notification": {
+            "message": "Hello {first_name}, {clinic} calls.",
+            "keys": {"9": "opted_out"},
+        },
+    }
 
 
 @dataclass
@@ -46,6 +69,15 @@ class Service:
         reply = await self.client.post(
             "/lists", data={"name": name, **form}, files={"file": ("leads.csv", csv.encode())}
         )
+        assert reply.status_code == 201, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    async def campaign(self, name: str = "reminder", csv: str = LEADS) -> dict[str, Any]:
+        """Create a draft for a list of its own and return it."""
+        made = await self.upload(csv, name=f"list of {name}")
+        body = {"name": name, "list_id": made["id"], "definition": definition()}
+        reply = await self.client.post("/campaigns", json=body)
         assert reply.status_code == 201, reply.text
         found: dict[str, Any] = reply.json()
         return found

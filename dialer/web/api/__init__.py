@@ -3,5 +3,12 @@
 from dialer.web.api.campaigns import CampaignController
 from dialer.web.api.keys import KeyController
 from dialer.web.api.lists import ListController
+from dialer.web.api.sender import CarrierController, SenderController
 
-ROUTES = [CampaignController, KeyController, ListController]
+ROUTES = [
+    CampaignController,
+    CarrierController,
+    KeyController,
+    ListController,
+    SenderController,
+]
