@@ -51,14 +51,54 @@ async def create(tx: Tx, law: Law, *, definition: Definition, list_id: UUID, nam
         raise NotFound(f"no lead list {list_id}")
     if lead_list.status != "ready":
         raise RuleViolation(f"lead list {lead_list.name!r} is {lead_list.status}, not ready")
-    problems = list(_unknown_placeholders(definition, lead_list.columns))
-    if problems:
-        lines = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
-        raise InvalidInput(f"{source}: {lines}", problems)
+    _require_placeholders(definition, lead_list.columns, source=source)
     campaign_id = await campaigns.add(tx, list_id=list_id, definition=definition, name=name)
     await enrolments.enrol_list(tx, campaign_id=campaign_id, list_id=list_id, due=False)
     await remember_zones(tx, campaign_id)
     return await campaigns.get(tx, campaign_id)
+
+
+async def redefine(tx: Tx, law: Law, campaign_id: UUID, definition: Definition) -> Campaign:
+    """Give a draft or paused campaign a new version of its definition.
+
+    Attempts keep the version they were made with. Raises `RuleViolation` in any other state.
+    """
+    campaign = await campaigns.get(tx, campaign_id, lock=True)
+    if campaign.state not in (S.DRAFT, S.PAUSED):
+        raise RuleViolation(
+            f"the definition of a {campaign.state} campaign cannot change; pause it first"
+            if campaign.state in (S.RUNNING, S.SCHEDULED)
+            else f"the definition of a {campaign.state} campaign cannot change any more"
+        )
+    source = f"campaign {campaign.row.name!r}"
+    law.require_packs(definition, source=source)
+    columns = await tx.scalar(
+        select(lead_lists.c.columns).where(
+            lead_lists.c.account_id == tx.account_id, lead_lists.c.id == campaign.row.list_id
+        )
+    )
+    _require_placeholders(definition, columns, source=source)
+    version = campaign.row.version + 1
+    dialing = definition.dialing
+    await campaigns.add_version(tx, campaign_id, version, definition)
+    await campaigns.save(
+        tx,
+        campaign_id,
+        version=version,
+        weight=dialing.weight,
+        max_cps=dialing.max_cps,
+        starts_at=dialing.starts_at,
+        ends_at=dialing.ends_at,
+    )
+    return await campaigns.get(tx, campaign_id)
+
+
+def _require_placeholders(definition: Definition, columns: Sequence[str], *, source: str) -> None:
+    """Refuse a definition that speaks of a column the list does not have."""
+    problems = list(_unknown_placeholders(definition, columns))
+    if problems:
+        lines = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+        raise InvalidInput(f"{source}: {lines}", problems)
 
 
 async def remember_zones(tx: Tx, campaign_id: UUID) -> None:
@@ -124,7 +164,14 @@ async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: s
 
 async def _require_startable(tx: Tx, campaign: Campaign) -> None:
     """Find now what would otherwise fail in a call: nothing starts half fit."""
-    definition = campaign.definition
+    require_playable(campaign.definition)
+    if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
+        raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")
+    await require_filled(tx, campaign)
+
+
+def require_playable(definition: Definition) -> None:
+    """Raise `RuleViolation` for what this version cannot play in a call."""
     if definition.is_streamed:
         raise RuleViolation(
             "this version plays notifications with delivery xml or sip; the talking agent "
@@ -132,8 +179,11 @@ async def _require_startable(tx: Tx, campaign: Campaign) -> None:
         )
     if definition.notification is not None and definition.notification.delivery == "phlo":
         raise RuleViolation("notification.delivery: phlo cannot be started by this version yet")
-    if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
-        raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")
+
+
+async def require_filled(tx: Tx, campaign: Campaign) -> None:
+    """Raise `InvalidInput` if a waiting lead lacks what the campaign would say to it."""
+    definition = campaign.definition
     problems = [
         FieldError(path, f"{{{name}}} is empty for {count} leads; fill it in or drop the leads")
         for path, names in placeholders(definition).items()

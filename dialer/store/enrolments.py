@@ -200,3 +200,36 @@ async def count_open(tx: Tx, campaign_id: UUID) -> int:
         )
         or 0
     )
+
+
+async def enrolled_among(tx: Tx, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of ``lead_ids`` that have a place in the campaign."""
+    rows = await tx.all(
+        select(e.lead_id).where(
+            e.account_id == tx.account_id,
+            e.campaign_id == campaign_id,
+            e.lead_id.in_(lead_ids),
+        )
+    )
+    return {row.lead_id for row in rows}
+
+
+async def of_phone(tx: Tx, campaign_id: UUID, phone: str) -> UUID | None:
+    """Return the campaign's first enrolment of a phone, or None."""
+    found: UUID | None = await tx.scalar(
+        select(e.id)
+        .where(e.account_id == tx.account_id, e.campaign_id == campaign_id, e.phone == phone)
+        .order_by(e.id)
+        .limit(1)
+    )
+    return found
+
+
+async def campaigns_of(tx: Tx, lead_id: UUID, phone: str) -> Sequence[UUID]:
+    """Return the campaigns in which a lead, whose phone this is, has a place."""
+    rows = await tx.all(
+        select(e.campaign_id)
+        .where(e.account_id == tx.account_id, e.phone == phone, e.lead_id == lead_id)
+        .order_by(e.campaign_id)
+    )
+    return [row.campaign_id for row in rows]
