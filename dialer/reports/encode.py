@@ -39,6 +39,8 @@ _EXACT: Final = 2**53  # a worksheet's numbers are IEEE doubles
 
 def neutral(text: str) -> str:
     """Return ``text`` so that no spreadsheet runs it: a formula gets a leading apostrophe."""
+    if text[:1].isalnum():  # nearly every cell
+        return text
     if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text):
         return "'" + text
     return text

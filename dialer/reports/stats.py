@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dialer.compliance.decide import any_zone_open
-from dialer.compliance.facts import Narrowing
 from dialer.compliance.packs import Pack
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.domain.attempt import AttemptState, Outcome
@@ -48,7 +46,7 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
         (place.disposition, place.count) for place in places if place.state in (S.DONE, S.EXHAUSTED)
     )
     outcomes = _sum((call.outcome, call.count) for call in calls)
-    is_open = _is_window_open(campaign, packs, tx.now)
+    is_open = campaign.is_window_open(packs, tx.now)
     rate = rate_per_min(calls, tx.now)
     return {
         "state": campaign.state.value,
@@ -149,15 +147,6 @@ def _waiting_window(places: Sequence[Places]) -> int:
         place.later
         for place in places
         if place.state == S.WAITING and place.blocked_code in WINDOW_CODES
-    )
-
-
-def _is_window_open(campaign: Campaign, packs: Sequence[Pack], now: datetime) -> bool:
-    definition = campaign.definition
-    narrowing = Narrowing(days=tuple(definition.dialing.days), spans=definition.spans)
-    zones = campaign.row.lead_zones
-    return any_zone_open(
-        packs, definition.campaign.category, definition.mode, narrowing, zones, now
     )
 
 

@@ -6,7 +6,7 @@ checks, which count whatever was checked or takes capacity.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,11 +35,10 @@ async def attribute_columns(tx: Tx, list_id: UUID) -> Sequence[str]:
 
 async def result_rows(
     tx: Tx, campaign_id: UUID, *, with_answers: bool, chunk: int
-) -> AsyncIterator[Sequence[Any]]:
+) -> AsyncGenerator[Sequence[Any]]:
     """Yield ``chunk`` rows at a time, one a lead in import order, from one snapshot.
 
-    A server-side cursor: neither side holds the whole. Every part of a row is found through an
-    index, so the first rows come at once however many follow.
+    A server-side cursor, so that the whole is never in memory here.
     """
     query = _result_query(tx, campaign_id, with_answers=with_answers)
     async with tx.connection.stream(query) as result:
