@@ -28,7 +28,7 @@ from dialer.reports.view import status_view
 from dialer.settings import Settings
 from dialer.store import campaigns
 from dialer.store.engine import Database, Tx
-from dialer.store.leads import list_by_name
+from dialer.store.lists import list_by_name
 from dialer.web.api.campaigns import shown
 
 _LOOK_EVERY_S = 0.5

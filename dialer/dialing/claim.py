@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from dialer.compliance.decide import Verdict, any_zone_open, decide
+from dialer.compliance.decide import Verdict, decide
 from dialer.compliance.facts import Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
-from dialer.dialing.facts import choose_caller, facts_for, history_since, narrowing_of
+from dialer.dialing.facts import choose_caller, facts_for, history_since
 from dialer.dialing.law import Law
 from dialer.domain.attempt import AttemptState
 from dialer.domain.campaign import CampaignState
@@ -109,20 +109,7 @@ def _may_claim(campaign: Campaign, law: Law, now: datetime) -> bool:
     """Within its dates, and with a window open in some zone of its leads."""
     if campaign.row.ends_at is not None and campaign.row.ends_at <= now:
         return False
-    return is_window_open(campaign, law.packs_of(campaign.definition), now)
-
-
-def is_window_open(campaign: Campaign, packs: Sequence[Pack], now: datetime) -> bool:
-    """False only when no lead of the campaign could be called now, whoever it is."""
-    definition = campaign.definition
-    return any_zone_open(
-        packs,
-        definition.campaign.category,
-        definition.mode,
-        narrowing_of(definition),
-        campaign.row.lead_zones,
-        now,
-    )
+    return campaign.is_window_open(law.packs_of(campaign.definition), now)
 
 
 async def _quotas(
@@ -202,7 +189,7 @@ def decide_lead(
 ) -> Decided:
     """Ask the law about one lead, with the caller id it would see."""
     caller = choose_caller(campaign.definition, found.callers, found.caller_uses)
-    known = facts_for(lead, campaign.definition, caller=caller, sender=found.sender, batch=batch)
+    known = facts_for(lead, campaign, caller=caller, sender=found.sender, batch=batch)
     verdict = decide(known, packs, tx.now)
     return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
 

@@ -44,7 +44,7 @@ async def explain(
     caller = choose_caller(campaign.definition, await facts.caller_rows(tx), {})
     known = facts_for(
         lead,
-        campaign.definition,
+        campaign,
         caller=caller,
         sender=await facts.sender_row(tx),
         batch=batch,

@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dialer.compliance.facts import Caller, Declaration, Facts, Narrowing
+from dialer.compliance.facts import Caller, Declaration, Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.schema import Cap, Gap
 from dialer.domain.definition import Definition
+from dialer.store.campaigns import Campaign
 from dialer.store.facts import Batch
 
 # The longest cap and gap periods of the packs are weeks; history is read no further back.
 _HISTORY = timedelta(days=35)
-
-
-def narrowing_of(definition: Definition) -> Narrowing:
-    """Return the campaign's own days and hours; they can only narrow."""
-    return Narrowing(days=tuple(definition.dialing.days), spans=definition.spans)
 
 
 def history_since(packs: Sequence[Pack], now: datetime) -> datetime | None:
@@ -61,20 +57,18 @@ def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Decla
     )
 
 
-def facts_for(
-    lead: Any, definition: Definition, *, caller: Caller, sender: Any, batch: Batch
-) -> Facts:
+def facts_for(lead: Any, campaign: Campaign, *, caller: Caller, sender: Any, batch: Batch) -> Facts:
     """Put together everything known about calling this lead for this campaign.
 
     lead: an enrolment's row joined with its lead's columns.
     """
-    campaign = definition.campaign
+    definition, head = campaign.definition, campaign.definition.campaign
     return Facts(
         phone=lead.phone,
-        category=campaign.category,
+        category=head.category,
         mode=definition.mode,
-        entity=campaign.entity,
-        sector=campaign.sector,
+        entity=head.entity,
+        sector=head.sector,
         caller=caller,
         declaration=declaration_of(definition, sender, caller),
         consents=batch.consents.get(lead.lead_id, ()),
@@ -83,7 +77,7 @@ def facts_for(
         event_at=_event_at(lead.attributes),
         history=batch.history.get(lead.phone, ()),
         lead_zone=lead.timezone,
-        narrowing=narrowing_of(definition),
+        narrowing=campaign.narrowing,
     )
 
 

@@ -182,7 +182,13 @@ def _clash(row: Any, file: LeadFile) -> Reject:
 async def _finish(tx: Tx, list_id: UUID, file: LeadFile, counts: Iterable[int]) -> None:
     names = ("rows", "loaded", "updated", "duplicate", "rejected")
     columns = [attribute for attribute, _ in file.columns.attributes]
-    values = {"account_id": tx.account_id, "list_id": list_id, "columns": columns}
+    values = {
+        "account_id": tx.account_id,
+        "list_id": list_id,
+        "columns": columns,
+        "header": list(file.columns.header),
+        "delimiter": file.source.delimiter,
+    }
     await tx.execute(text(_FINISH), values | dict(zip(names, counts, strict=True)))
 
 
@@ -287,6 +293,7 @@ _FINISH = """
 UPDATE lead_lists SET status = 'ready', problem = NULL, rows = rows + :rows,
     loaded = loaded + :loaded, updated = updated + :updated,
     duplicate = duplicate + :duplicate, rejected = rejected + :rejected,
+    header = CAST(:header AS text[]), delimiter = :delimiter,
     columns = columns || ARRAY(
         SELECT new FROM unnest(CAST(:columns AS text[])) WITH ORDINALITY AS given (new, place)
         WHERE new <> ALL (columns) ORDER BY place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -12,6 +13,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, insert, select, update
 
+from dialer.compliance.decide import any_zone_open
+from dialer.compliance.facts import Narrowing
+from dialer.compliance.packs import Pack
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition, to_tables
 from dialer.domain.definition_parse import parse_tables
@@ -38,6 +42,17 @@ class Campaign:
     @property
     def state(self) -> CampaignState:
         return CampaignState(self.row.state)
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """The campaign's own days and hours; they can only narrow the law's."""
+        dialing = self.definition.dialing
+        return Narrowing(days=tuple(dialing.days), spans=self.definition.spans)
+
+    def is_window_open(self, packs: Sequence[Pack], now: datetime) -> bool:
+        """False only when no lead of the campaign could be called now, whoever it is."""
+        category, mode = self.definition.campaign.category, self.definition.mode
+        return any_zone_open(packs, category, mode, self.narrowing, self.row.lead_zones, now)
 
 
 @lru_cache(maxsize=512)
@@ -185,3 +200,16 @@ async def log(
             reason=reason,
         )
     )
+
+
+async def page_log(tx: Tx, campaign_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Any]:
+    """Return (id, at, from_state, to_state, actor, reason) of a campaign's moves, oldest first."""
+    m = campaign_log.c
+    query = (
+        select(m.id, m.at, m.from_state, m.to_state, m.actor, m.reason)
+        .where(m.account_id == tx.account_id, m.campaign_id == campaign_id)
+        .order_by(m.id)
+        .limit(limit)
+    )
+    rows: Sequence[Any] = await tx.all(query if after is None else query.where(m.id > after))
+    return rows

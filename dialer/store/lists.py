@@ -26,6 +26,16 @@ async def get_list(tx: Tx, list_id: UUID) -> Any:
     return row
 
 
+async def list_by_name(tx: Tx, name: str) -> Any:
+    """Return the list called ``name``; `NotFound` says how to make one."""
+    row = await tx.one_or_none(
+        select(lead_lists).where(ll.account_id == tx.account_id, ll.name == name)
+    )
+    if row is None:
+        raise NotFound(f"no lead list {name!r}; make it: dialer leads import FILE --list {name!r}")
+    return row
+
+
 async def page_lists(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:
     query = select(lead_lists).where(ll.account_id == tx.account_id).order_by(ll.id).limit(limit)
     if after is not None:

@@ -146,6 +146,10 @@ def upgrade() -> None:
         sa.Column(
             "columns", postgresql.ARRAY(sa.TEXT()), server_default=sa.text("'{}'"), nullable=False
         ),
+        sa.Column(
+            "header", postgresql.ARRAY(sa.TEXT()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("delimiter", sa.Text(), server_default=",", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "status in ('importing', 'ready', 'failed')", name=op.f("ck_lead_lists_status")

@@ -34,6 +34,9 @@ lead_lists = Table(
     Column("rejected", Integer, nullable=False, server_default=text("0")),
     # Attribute columns in the file's order, for exports and placeholder checks.
     Column("columns", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    # Of the newest file, so that its rejects can be given back as a file to mend.
+    Column("header", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    text_("delimiter", default=","),
     at("created_at"),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "name"),

@@ -134,9 +134,10 @@ class ListController(Controller):
     @get("/{list_id:uuid}/rejects.csv", media_type="text/csv")
     async def get_rejects(self, tx: NamedDependency[Tx], list_id: FromPath[UUID]) -> Response[str]:
         """Download the rows that were not loaded, each with its line, column and reason."""
-        await lists.get_list(tx, list_id)
+        row = await lists.get_list(tx, list_id)
+        rejects = await rejects_of(tx, list_id)
         return Response(
-            rejects_csv(await rejects_of(tx, list_id)),
+            rejects_csv(rejects, header=row.header, delimiter=row.delimiter),
             media_type="text/csv",
             headers={"content-disposition": f'attachment; filename="rejects-{list_id}.csv"'},
         )
