@@ -1,86 +1,164 @@
 """Structured logs: one JSON object a line, which cannot hold a phone number or a secret.
 
 Call ``logger.info("event_name", extra={"attempt_id": …})``. Every value passes `redact`, those of
-libraries included: runs of digits that could be a phone number and every registered secret are
-replaced, whatever wrote them. UUIDs and times survive, because we need them to find a call.
+libraries included: digits that could be a phone number, registered secrets and values quoted by
+database errors are replaced, whatever wrote them. UUIDs, times and addresses survive, because we
+need them to find a call.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 import threading
 import traceback
+import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus, unquote
 
-_secrets: set[str] = set()
+_secrets: tuple[str, ...] = ()  # longest first: one may begin with another
 _secrets_lock = threading.Lock()
 
-_UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
-# Seven digits are the shortest subscriber number with an area; separators do not hide one.
-_PHONE = r"(?:\+|00|%2B)?\d(?:[ ().-]{0,2}\d){6,}"
-_KEEP_OR_PHONE = re.compile(rf"(?P<keep>{_UUID}|{_INSTANT})|(?P<phone>{_PHONE})")
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-# These are counts and ports of ours; a bare int has no digits to hide behind elsewhere.
-_PLAIN_TYPES = (bool, float, type(None))
+_UUID = r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"
+_DATE = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_CLOCK = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?"
+_INSTANT = (
+    rf"(?<![0-9A-Za-z+.-])(?:{_DATE}(?:[T ]{_CLOCK}(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?|{_CLOCK})"
+    r"(?![0-9]|[.:-][0-9])"
+)
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"(?<![0-9.+-]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|\.[0-9])"
+_KEEP = re.compile(f"({_UUID}|{_INSTANT}|{_IPV4})")
+
+# A digit of any script, plain or as JSON escapes it, and what people and encoders put between
+# two: up to four signs, URL-encoded or not. Seven digits are the shortest number with an area.
+_DIGIT = r"(?:\d|\\u0[9a-d][6e][6-9a-f]|\\uff1[0-9])"
+_GAP = r"(?:%(?:20|2[89bde]|c2%a0)|[^\w\n:]|_){0,4}"
+_PHONE = re.compile(rf"(?:\+|%2b)?{_DIGIT}(?:{_GAP}{_DIGIT}){{6,}}", re.IGNORECASE)
+
+# URL-encoded digits, and letters of other scripts, among which digits may be.
+_ENCODED = re.compile(r"(?:%[89a-f][0-9a-f]|%3[0-9])+", re.IGNORECASE)
+
+_HIDDEN = (
+    # The values Postgres and asyncpg quote: a row, a key, an argument.
+    (
+        r"DETAIL:.*?(?=\n[ |]*(?:HINT:|CONTEXT:|\[SQL|\(Background|The above|During|Traceback|\+-)"
+        r"|\Z)",
+        "DETAIL: [values]",
+    ),
+    (r"(invalid input for query argument \$\d+: ).*?(?= \([^()\n]*\)\n|\n|\Z)", r"\1[value]"),
+    (r"(invalid input \w+ for [\w ]+: )\".*?\"", r"\1[value]"),
+    (r"(?i)\b(bearer|basic) +[\w.~+/=-]{16,}", r"\1 [secret]"),
+    (r"://[^\s/]*@", "://[secret]@"),
+    (r"(?<=/)[0-9a-f]{32}(?![0-9A-Za-z])", "[mac]"),  # guards a callback path
+    (
+        r"(?i)((?:password|secret|token|api[_-]?key|authorization)(?:=|[\"']\s*:\s*b?[\"']))"
+        r"[^\s\"'&,;}]+",
+        r"\1[secret]",
+    ),
+)
+_HIDDEN_PATTERNS = tuple((re.compile(pattern, re.DOTALL), put) for pattern, put in _HIDDEN)
+_HIDDEN_NAME = re.compile(
+    r"(?:^|_)(?:password|secret|token|api_?key|authorization|phone|transcript)$", re.IGNORECASE
+)
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {
+    "message", "asctime", "taskName", "color_message",
+}  # fmt: skip
 
 
 def hide(secret: str | None) -> None:
-    """Register a secret: from now on no log line can contain it."""
+    """Register a secret: from now on no log line can contain it, however it is escaped."""
+    global _secrets
     if secret and len(secret) >= 6:
+        forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
         with _secrets_lock:
-            _secrets.add(secret)
+            _secrets = tuple(sorted({*_secrets, *forms}, key=len, reverse=True))
 
 
 def redact(text: str) -> str:
-    """Return ``text`` without registered secrets and without anything like a phone number."""
-    for secret in tuple(_secrets):
+    """Return ``text`` without secrets and without anything like a phone number."""
+    for secret in _secrets:
         text = text.replace(secret, "[secret]")
-    return _KEEP_OR_PHONE.sub(lambda match: match["keep"] or "[phone]", text)
+    if "%" in text:
+        text = _ENCODED.sub(lambda found: unquote(found[0], errors="replace"), text)
+    if not text.isascii():  # digits in circles and wide ones become plain
+        text = unicodedata.normalize("NFKC", text)
+    for pattern, put in _HIDDEN_PATTERNS:
+        text = pattern.sub(put, text)
+    pieces = _KEEP.split(text)
+    pieces[::2] = [_PHONE.sub("[phone]", piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _safe(value: Any) -> Any:
-    if isinstance(value, _PLAIN_TYPES):
+    """Return a JSON value. Counts stay numbers: below a million they are nobody's phone."""
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return value if abs(value) < 1_000_000 else redact(str(value))
+    if isinstance(value, int | float):
+        is_plain = math.isfinite(value) and abs(value) < 1_000_000
+        return value if is_plain else redact(str(value))
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
-        return {redact(str(key)): _safe(item) for key, item in value.items()}
+        return {redact(str(key)): _named(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_safe(item) for item in value]
     return redact(str(value))
 
 
+def _named(name: str, value: Any) -> Any:
+    return "[hidden]" if value and _HIDDEN_NAME.search(name) else _safe(value)
+
+
 class SafeFormatter(logging.Formatter):
-    """A log record as one line of redacted JSON."""
+    """A log record as one line of redacted JSON, in ASCII, whatever the record holds."""
 
     def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": at,
             "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": redact(record.getMessage()),
+            "logger": redact(record.name),
         }
-        for name, value in vars(record).items():
-            if name not in _STANDARD and not name.startswith("_"):
-                line[name] = _safe(value)
-        if record.exc_info and record.exc_info[0] is not None:
-            line["traceback"] = redact("".join(traceback.format_exception(*record.exc_info)))
-        return json.dumps(line, ensure_ascii=False)
+        try:
+            line |= _content(record)
+        except Exception as error:  # somebody's __str__ or arguments; a log line never raises
+            line |= {"event": "log_record_unreadable", "error": type(error).__name__}
+        return json.dumps(line)
+
+
+def _content(record: logging.LogRecord) -> dict[str, Any]:
+    content: dict[str, Any] = {"event": redact(record.getMessage())}
+    for name, value in vars(record).items():
+        if name not in _STANDARD and not name.startswith("_"):
+            content[name] = _named(name, value)
+    if record.exc_info and record.exc_info[0] is not None:
+        content["traceback"] = redact("".join(traceback.format_exception(*record.exc_info)))
+    return content
 
 
 def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send every logger of this process through the safe formatter, to stderr by default."""
+    """Send every logger of this process through the safe formatter, to stderr by default.
+
+    Warnings and what nobody caught go the same way: Python's own printing shows it raw.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(SafeFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.raiseExceptions = False  # a failing handler would print the record's arguments
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "apscheduler", "litestar"):
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -88,3 +166,9 @@ def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> N
     # A line for every request or tick says nothing that a row does not say better.
     for name in ("uvicorn.access", "apscheduler", "aiohttp.access", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    logging.getLogger("dialer").critical("uncaught_exception", exc_info=(kind, error, trace))
