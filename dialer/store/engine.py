@@ -81,26 +81,37 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """Open one transaction; commit at the end, then run what was left for after it."""
-        async with self.engine.begin() as connection:
-            tx = Tx(connection, self.account_id, await product_now(connection, self.account_id))
+        async with self._transaction() as tx:
             yield tx
-        for action in tx.after_commit:
-            await action()
+        await _finish(tx)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Tx]:
+        async with self.engine.begin() as connection:
+            yield Tx(connection, self.account_id, await product_now(connection, self.account_id))
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""
         for turn in range(1, _MOST_RUNS + 1):
             try:
-                async with self.begin() as tx:
-                    return await work(tx)
+                async with self._transaction() as tx:
+                    result = await work(tx)
             except DBAPIError as error:
                 if not must_rerun(error) or turn == _MOST_RUNS:
                     raise
                 await asyncio.sleep(0.01 * turn * turn)
+            else:  # committed: whatever fails from here on must not run the work again
+                await _finish(tx)
+                return result
         raise AssertionError("unreachable")
 
     async def dispose(self) -> None:
         await self.engine.dispose()
+
+
+async def _finish(tx: Tx) -> None:
+    for action in tx.after_commit:
+        await action()
 
 
 def must_rerun(error: DBAPIError) -> bool:
