@@ -1,96 +1,102 @@
-"""What Litestar says of a field that does not fit, as path and what is allowed.
+"""What msgspec says of a field that does not fit, as path and what is allowed.
 
-The types of the handler tell what is allowed, so a new field needs no words of its own.
+The types themselves tell what is allowed, so a new field needs no words of its own.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from litestar import Request
 from msgspec import inspect as types
 
+from dialer.errors import FieldError, InvalidInput
+
+T = TypeVar("T")
+
+_AT_PATH = re.compile(r"^(?P<text>.*?) - at `(?:key in `)?\$\.?(?P<path>.*)`$", re.S)
 _UNKNOWN = re.compile(r"unknown field `(.+?)`$")
 _MISSING = re.compile(r"missing required field `(.+?)`$")
 _NOT_ENUM = re.compile(r"^Invalid enum value (.+)$")
 
 
+def read_json(body: bytes, kind: type[T]) -> T:
+    """Read a JSON body that the handler took as bytes; `InvalidInput` names the field."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        match = _AT_PATH.match(str(error))
+        text, at = (match["text"], match["path"]) if match else (str(error), "")
+        path, message = in_words(types.type_info(kind), at, text)
+        raise InvalidInput(f"{path}: {message}", [FieldError(path, message)]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the body is not JSON: {error}") from None
+
+
 def explain(request: Request[Any, Any, Any], item: dict[str, Any]) -> tuple[str, str]:
-    """Return (path, message) of one item of a `ValidationException`."""
-    path, message = str(item.get("key", "")), str(item.get("message", ""))
-    parameter = "data" if item.get("source") == "body" else path
-    if parameter == "data":
-        path = "" if path == "data" else path
-        if message == "'data'":
-            return "body", "missing; send it as the content type of this route"
-    kind, name = _described(request, parameter)
-    if parameter != "data":
-        path = name
-    here = _at(kind, path) if parameter == "data" else kind
+    """Return (path, message) of one item of Litestar's `ValidationException`."""
+    key, message = str(item.get("key", "")), str(item.get("message", ""))
+    handler: Any = request.scope["route_handler"]
+    is_body = item.get("source") == "body"
+    if is_body and message == "'data'":
+        return "body", "missing; send it as the content type of this route"
+    field = handler.parsed_fn_signature.parameters.get("data" if is_body else key)
+    kind = None if field is None else types.type_info(field.annotation)
+    if is_body:
+        return in_words(kind, "" if key == "data" else key, message)
+    name = getattr(getattr(field, "kwarg_definition", None), "name", None) or key
+    return name, in_words(kind, "", message)[1]
+
+
+def in_words(kind: Any, path: str, message: str) -> tuple[str, str]:
+    """Return the exact path and a message with what is allowed. ``kind``: of the whole body."""
+    here = _at(kind, path)
     if unknown := _UNKNOWN.search(message):
-        allowed = ", ".join(_keys(here))
-        return _join(path, unknown[1]), f"unknown field; allowed: {allowed}"
+        return _join(path, unknown[1]), f"unknown field; allowed: {', '.join(_keys(here))}"
     if missing := _MISSING.search(message):
         return _join(path, missing[1]), "missing; it is required"
     if found := _NOT_ENUM.match(message):
-        return path, f"found {found[1]}; allowed: {', '.join(_values(here))}"
-    if isinstance(here, types.Metadata):
-        described = (here.extra_json_schema or {}).get("description")
-        message = f"must be {described}" if described else message
+        return path or "body", f"found {found[1]}; allowed: {', '.join(_values(here))}"
     return path or "body", message
 
 
-def _described(request: Request[Any, Any, Any], parameter: str) -> tuple[Any, str]:
-    """Return msgspec's description of a handler's parameter, and its name in the request."""
-    handler: Any = request.scope["route_handler"]
-    field = handler.parsed_fn_signature.parameters.get(parameter)
-    if field is None:
-        return None, parameter
-    name = getattr(field.kwarg_definition, "query", None) or parameter
-    try:
-        return types.type_info(field.annotation), name
-    except TypeError:
-        return None, name
-
-
 def _at(kind: Any, path: str) -> Any:
+    """Go down to where ``path`` leads; None where it cannot be followed."""
     for step in re.findall(r"[^.\[\]]+|\.\.\.", path):
-        kind = _plain(kind)
-        if isinstance(kind, types.StructType):
-            kind = next((f.type for f in kind.fields if f.encode_name == step), None)
-        elif isinstance(kind, types.DictType):
-            kind = kind.value_type
-        elif isinstance(kind, types.ListType):
-            kind = kind.item_type
-        else:
-            return None
-    return _without_null(kind)
-
-
-def _without_null(kind: Any) -> Any:
-    if isinstance(kind, types.UnionType):
-        return next((one for one in kind.types if not isinstance(one, types.NoneType)), None)
+        match _plain(kind):
+            case types.StructType(fields=fields):
+                kind = next((f.type for f in fields if f.encode_name == step), None)
+            case types.DictType(value_type=below):
+                kind = below
+            case types.ListType(item_type=below) | types.VarTupleType(item_type=below):
+                kind = below
+            case _:
+                return None
     return kind
 
 
 def _plain(kind: Any) -> Any:
-    kind = _without_null(kind)
+    """Drop ``| None`` and what surrounds a type."""
+    if isinstance(kind, types.UnionType):
+        kind = next((one for one in kind.types if not isinstance(one, types.NoneType)), None)
     return kind.type if isinstance(kind, types.Metadata) else kind
 
 
 def _keys(kind: Any) -> list[str]:
-    kind = _plain(kind)
-    return [f.encode_name for f in kind.fields] if isinstance(kind, types.StructType) else []
+    plain = _plain(kind)
+    return [f.encode_name for f in plain.fields] if isinstance(plain, types.StructType) else []
 
 
 def _values(kind: Any) -> list[str]:
-    kind = _plain(kind)
-    if isinstance(kind, types.LiteralType):
-        return [str(value) for value in kind.values]
-    if isinstance(kind, types.EnumType):
-        return [str(member.value) for member in kind.cls]
-    return []
+    match _plain(kind):
+        case types.LiteralType(values=values):
+            return [str(value) for value in values]
+        case types.EnumType(cls=enum):
+            return [str(member.value) for member in enum]
+        case _:
+            return []
 
 
 def _join(path: str, name: str) -> str:

@@ -1,8 +1,10 @@
 """The REST API, one module a noun."""
 
+from dialer.web.api.campaign_reports import ReportController
 from dialer.web.api.campaigns import CampaignController
 from dialer.web.api.keys import KeyController
 from dialer.web.api.lists import ListController
+from dialer.web.api.scrubs import ScrubController
 from dialer.web.api.sender import CarrierController, SenderController
 
 ROUTES = [
@@ -10,5 +12,7 @@ ROUTES = [
     CarrierController,
     KeyController,
     ListController,
+    ReportController,
+    ScrubController,
     SenderController,
 ]

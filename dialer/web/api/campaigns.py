@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Request, get, post, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -14,14 +13,18 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from dialer.dialing import lifecycle
+from dialer.dialing.enrol import enrol
 from dialer.domain.campaign import CampaignState
+from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables, parse_toml
-from dialer.errors import InvalidInput
+from dialer.errors import FieldError, InvalidInput
 from dialer.store import campaigns
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
+from dialer.web.api.campaign_bodies import CampaignOperation, VersionOperation
 from dialer.web.api.pages import Page, page_of
 from dialer.web.context import Context
+from dialer.web.fields import read_json
 
 
 class CampaignOut(Struct):
@@ -43,9 +46,28 @@ class NewCampaign(Struct, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
 
 
+class NewVersion(Struct, forbid_unknown_fields=True):
+    """``definition``: the tables of a campaign file as JSON."""
+
+    definition: dict[str, Any]
+
+
 class NewState(Struct, forbid_unknown_fields=True):
     state: Literal["running", "paused", "cancelled"]
     in_flight: Literal["finish", "hang_up"] = "finish"
+
+
+class NewLeads(Struct, forbid_unknown_fields=True):
+    """Either some leads, or all of a list."""
+
+    list_id: UUID | None = None
+    lead_ids: Annotated[list[UUID], Meta(max_length=10_000)] = []
+
+
+class Enrolled(Struct):
+    """``enrolled``: how many of them are new in the campaign."""
+
+    enrolled: int
 
 
 def shown(campaign: Any) -> CampaignOut:
@@ -78,7 +100,7 @@ class CampaignController(Controller):
         rows = await campaigns.page(tx, after=after, limit=limit + 1)
         return page_of([shown(row) for row in rows], limit)
 
-    @post(status_code=201)
+    @post(status_code=201, operation_class=CampaignOperation)
     async def create_campaign(
         self,
         request: Request[Any, Any, Any],
@@ -90,18 +112,16 @@ class CampaignController(Controller):
         (``Content-Type: application/toml``) with ``?list_id=``."""
         context: Context = state.context
         body = await request.body()
-        if request.headers.get("content-type", "").startswith("application/toml"):
+        if _is_toml(request):
             if list_id is None:
-                raise InvalidInput("list_id: add ?list_id= with the id of a lead list")
-            definition = parse_toml(body.decode("utf-8", "replace"), source="request body")
+                message = "add ?list_id= with the id of a lead list"
+                raise InvalidInput(f"list_id: {message}", [FieldError("list_id", message)])
+            definition = _read_toml(body)
             name = definition.campaign.name
         else:
-            try:
-                new = msgspec.json.decode(body, type=NewCampaign)
-            except msgspec.MsgspecError as error:
-                raise InvalidInput(f"request body: {error}") from None
-            list_id, tables = new.list_id, new.definition
-            definition = parse_tables(tables, source="definition")
+            new = read_json(body, NewCampaign)
+            list_id = new.list_id
+            definition = parse_tables(new.definition, source="definition")
             name = new.name or definition.campaign.name
         made = await lifecycle.create(
             tx, context.law, definition=definition, list_id=list_id, name=name
@@ -114,6 +134,25 @@ class CampaignController(Controller):
     ) -> CampaignOut:
         """Look at one campaign."""
         return shown(await campaigns.get(tx, campaign_id))
+
+    @put("/{campaign_id:uuid}", operation_class=VersionOperation)
+    async def redefine_campaign(
+        self,
+        request: Request[Any, Any, Any],
+        state: State,
+        tx: NamedDependency[Tx],
+        campaign_id: FromPath[UUID],
+    ) -> CampaignOut:
+        """Give a draft or paused campaign a new version of its definition. Attempts made before
+        keep theirs; the campaign keeps its name and its list."""
+        context: Context = state.context
+        body = await request.body()
+        if _is_toml(request):
+            definition = _read_toml(body)
+        else:
+            new = read_json(body, NewVersion)
+            definition = parse_tables(new.definition, source="definition")
+        return shown(await lifecycle.redefine(tx, context.law, campaign_id, definition))
 
     @put("/{campaign_id:uuid}/state")
     async def change_state(
@@ -138,3 +177,25 @@ class CampaignController(Controller):
 
         tx.after_commit.append(end_calls)
         return shown(campaign)
+
+    @post("/{campaign_id:uuid}/leads", status_code=200)
+    async def enrol_leads(
+        self, tx: NamedDependency[Tx], campaign_id: FromPath[UUID], data: JSONBody[NewLeads]
+    ) -> Enrolled:
+        """Enrol more leads; those of a running campaign are due at once."""
+        if (data.list_id is None) == (not data.lead_ids):
+            message = "give either list_id or lead_ids"
+            raise InvalidInput(message, [FieldError("lead_ids", message)])
+        count = await enrol(tx, campaign_id, list_id=data.list_id, lead_ids=data.lead_ids)
+        return Enrolled(count)
+
+
+def _is_toml(request: Request[Any, Any, Any]) -> bool:
+    return request.headers.get("content-type", "").startswith("application/toml")
+
+
+def _read_toml(body: bytes) -> Definition:
+    try:
+        return parse_toml(body.decode(), source="request body")
+    except UnicodeDecodeError:
+        raise InvalidInput("request body: not UTF-8; save the file as UTF-8") from None

@@ -1,0 +1,73 @@
+"""Register runs over REST: kept whole or not at all, and what waited for one wakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from dialer.store.tables import enrolments, scrub_results
+from tests.acceptance.conftest import ASHA, RAVI, Service
+
+CSV = f"phone,verdict\n{ASHA},clear\n09123456789,block:2,4\n+919000000003,band_on:08-10\n"
+FORM = {"ref": "S-1", "provider": "portal", "at": "2026-01-05T09:00:00+05:30"}
+
+
+async def _post(service: Service, csv: str = CSV, **form: Any) -> httpx.Response:
+    return await service.client.post(
+        "/scrubs", data=FORM | form, files={"file": ("s.csv", csv.encode())}
+    )
+
+
+async def test_a_run_is_kept_with_its_verdicts_and_wakes_the_leads_that_waited(
+    service: Service,
+) -> None:
+    campaign = await service.campaign()
+    async with service.db.begin() as tx:
+        await tx.execute(update(enrolments).values(blocked_code="DNC_SCRUB_STALE"))
+    reply = await _post(service, list_id=campaign["list_id"])
+    assert reply.status_code == 201, reply.text
+    run = reply.json()
+    assert {key: run[key] for key in ("ref", "provider", "list_id", "submitted", "blocked")} == {
+        "ref": "S-1",
+        "provider": "portal",
+        "list_id": campaign["list_id"],
+        "submitted": 3,
+        "blocked": 1,
+    }
+    async with service.db.begin() as tx:
+        kept = await tx.all(select(scrub_results.c.phone, scrub_results.c.verdict))
+        waiting = await tx.all(select(enrolments.c.due_at))
+    assert dict(map(tuple, kept)) == {
+        ASHA: "clear",
+        RAVI: "block:2,4",
+        "+919000000003": "band_on:08-10",
+    }
+    assert all(row.due_at is not None for row in waiting)
+    assert (await service.get("/scrubs"))["items"] == [run]
+
+
+@pytest.mark.parametrize(
+    ("csv", "form", "says"),
+    [
+        (CSV + "12,clear\n", {}, "line 5: phone"),
+        (CSV + "9000000009,maybe\n", {}, "line 5: verdict"),
+        (CSV + f"{ASHA},blocked\n", {}, "line 5: phone: has another verdict"),
+        (CSV + "9000000009\n", {}, "line 5: has 1 cells"),
+        ("number,verdict\n1,clear\n", {}, "no column phone"),
+        ("phone,verdict\n", {}, "no rows"),
+        ("", {}, "empty"),
+        (CSV, {"at": "2026-01-05T09:00:00"}, "offset"),
+        (CSV, {"at": "2999-01-05T09:00:00Z"}, "future"),
+        (CSV, {"ref": ""}, "ref"),
+        (CSV, {"list_id": "x"}, "list_id"),
+    ],
+)
+async def test_one_bad_row_or_field_and_nothing_is_kept(
+    service: Service, csv: str, form: dict[str, str], says: str
+) -> None:
+    reply = await _post(service, csv, **form)
+    assert (reply.status_code, says in reply.json()["detail"]) == (400, True), reply.text
+    assert (await service.get("/scrubs"))["items"] == []
