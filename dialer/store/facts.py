@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from dialer.compliance.facts import Consent, PastAttempt, Scrub
 from dialer.domain.attempt import RANG_OR_MAY_HAVE, Outcome
@@ -89,7 +89,7 @@ async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scr
             or_(s.list_id.is_(None), s.list_id == list_id),
             s.at <= tx.now,
         )
-        .distinct(r.phone)
+        .ext(distinct_on(r.phone))
         .order_by(r.phone, s.at.desc(), s.id.desc())
     )
     return {
