@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from dialer.store.engine import Tx
 from dialer.store.lines import lock_lines
 from dialer.store.tables import attempts
 
+_BLOCK = 5_000  # phones a statement: a driver binds at most 32,767 values
 _CAN_CANCEL = (AttemptState.PLACED, AttemptState.RINGING)
 
 
@@ -56,6 +57,39 @@ async def suppress(
         attempt_id=by_attempt,
     )
     return ringing
+
+
+async def suppress_all(
+    tx: Tx, phones: Iterable[str], *, source: str, reason: str
+) -> tuple[int, Sequence[str]]:
+    """Suppress many numbers everywhere; return how many are new, and the request ids of calls to
+    them that are queued or ringing, for the caller to end after the commit.
+
+    All their lines are locked, so that an intent that is not yet ``placing`` reads its
+    suppression there and refuses itself at its slot.
+    """
+    wanted = sorted(set(phones))
+    added, ringing = 0, []
+    for first in range(0, len(wanted), _BLOCK):
+        await lock_lines(tx, wanted[first : first + _BLOCK])
+    for first in range(0, len(wanted), _BLOCK):
+        block = wanted[first : first + _BLOCK]
+        added += await suppressions.add_many(tx, block, source=source, reason=reason)
+        ringing += await _ringing(tx, block)
+    return added, ringing
+
+
+async def _ringing(tx: Tx, phones: Sequence[str]) -> Sequence[str]:
+    a = attempts.c
+    rows = await tx.all(
+        select(a.request_uuid).where(
+            a.account_id == tx.account_id,
+            a.phone.in_(phones),
+            a.state.in_(_CAN_CANCEL),
+            a.request_uuid.is_not(None),
+        )
+    )
+    return [row.request_uuid for row in rows]
 
 
 async def _other_live_attempts(

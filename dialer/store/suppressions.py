@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, column, delete, literal, or_, select, values
 from sqlalchemy.dialects.postgresql import insert
 
-from dialer.domain.ids import uuid7
+from dialer.domain.ids import uuid7, uuid7s
+from dialer.errors import NotFound
 from dialer.store.engine import Tx
 from dialer.store.tables import suppressions
 
@@ -58,6 +59,60 @@ async def add_suppression(
         .returning(s.id)
     )
     return result.first() is not None
+
+
+async def add_many(tx: Tx, phones: Sequence[str], *, source: str, reason: str) -> int:
+    """Suppress numbers everywhere; return how many were not yet. At most 5,000 at a time."""
+    if not phones:
+        return 0
+    shared = {
+        "account_id": tx.account_id,
+        "scope": "everywhere",
+        "source": source,
+        "reason": reason,
+        "at": tx.now,
+    }
+    given = values(column("id", s.id.type), column("phone", s.phone.type), name="given").data(
+        list(zip(uuid7s(len(phones)), phones, strict=True))
+    )
+    source_rows = select(
+        given.c.id,
+        given.c.phone,
+        *(literal(value, s[name].type) for name, value in shared.items()),
+    )
+    result = await tx.execute(
+        insert(suppressions)
+        .from_select(["id", "phone", *shared], source_rows)
+        .on_conflict_do_nothing()
+        .returning(s.id)
+    )
+    return len(result.all())
+
+
+async def find_suppression(tx: Tx, *, phone: str, scope: str, campaign_id: UUID | None) -> Any:
+    """Return the row of a number in one scope, or None."""
+    return await tx.one_or_none(
+        select(suppressions).where(
+            s.account_id == tx.account_id,
+            s.phone == phone,
+            s.scope == scope,
+            s.campaign_id.is_not_distinct_from(campaign_id),
+        )
+    )
+
+
+async def delete_suppression(tx: Tx, suppression_id: UUID) -> Any:
+    """Lift a suppression and return the row it was; `NotFound` if there is none."""
+    row = (
+        await tx.execute(
+            delete(suppressions)
+            .where(s.account_id == tx.account_id, s.id == suppression_id)
+            .returning(suppressions)
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no suppression {suppression_id}")
+    return row
 
 
 async def list_suppressions(

@@ -6,6 +6,7 @@ from dialer.web.api.keys import KeyController
 from dialer.web.api.lists import ListController
 from dialer.web.api.scrubs import ScrubController
 from dialer.web.api.sender import CarrierController, SenderController
+from dialer.web.api.suppressions import SuppressionController
 
 ROUTES = [
     CampaignController,
@@ -15,4 +16,5 @@ ROUTES = [
     ReportController,
     ScrubController,
     SenderController,
+    SuppressionController,
 ]
