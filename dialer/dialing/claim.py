@@ -101,7 +101,7 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
         return []
     found = Pass(await facts.caller_rows(tx), await facts.sender_row(tx))
     await _scan(tx, law, [one for one in running if one.id in quotas], quotas, found)
-    await _book(tx, account, running, found)
+    await book(tx, account, running, found)
     return await _write(tx, law, found)
 
 
@@ -194,7 +194,7 @@ def decide_lead(
     return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
 
 
-async def _book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> None:
+async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> None:
     """Give each allowed call its dial slot and move the paces on."""
     paces = {
         one.id: Pace(one.row.max_cps, one.row.next_slot_at)
@@ -215,7 +215,7 @@ async def _book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) 
         await campaigns.save(tx, campaign_id, next_slot_at=one_pace.next_at)
 
 
-def _has_slot(one: Decided) -> bool:
+def has_slot(one: Decided) -> bool:
     """True for a denial, and for a call whose slot lies inside its calling window."""
     if not one.verdict.allowed:
         return True
@@ -226,7 +226,7 @@ def _has_slot(one: Decided) -> bool:
 async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
     """Write checks, attempts, lines and queue rows of the pass."""
     # A call that got no slot is not decided on at all: no check, still due.
-    settled = [one for one in found.decided if _has_slot(one)]
+    settled = [one for one in found.decided if has_slot(one)]
     calls = [one for one in settled if one.verdict.allowed]
     for one in calls:
         one.attempt_id = uuid7()

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 
 from dialer.compliance.record import ChainFault, ChainRow, chain_hash, verify_chain
+from dialer.errors import NotFound
 from dialer.store.engine import Tx
-from dialer.store.tables import accounts, checks
+from dialer.store.tables import accounts, checks, subjects
 
 c = checks.c
 
@@ -50,12 +51,16 @@ async def list_checks(
     *,
     campaign_id: UUID | None = None,
     lead_id: UUID | None = None,
+    phone: str | None = None,
     decision: str | None = None,
     code: str | None = None,
     after: UUID | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
-    """Return checks in the order they were made."""
+    """Return checks in the order they were made.
+
+    phone: found through its subject, so that there is none once the person was erased.
+    """
     query = select(checks).where(c.account_id == tx.account_id).order_by(c.id).limit(limit)
     for column, value in (
         (c.campaign_id, campaign_id),
@@ -65,10 +70,24 @@ async def list_checks(
     ):
         if value is not None:
             query = query.where(column == value)
+    if phone is not None:
+        s = subjects.c
+        subject = select(s.id).where(s.account_id == tx.account_id, s.phone == phone)
+        query = query.where(c.subject_id == subject.scalar_subquery())
     if after is not None:
         query = query.where(c.id > after)
     rows: Sequence[Any] = (await tx.execute(query)).all()
     return rows
+
+
+async def get_check(tx: Tx, check_id: UUID) -> Any:
+    """Return one check's row; `NotFound` if there is none."""
+    row = await tx.one_or_none(
+        select(checks).where(c.account_id == tx.account_id, c.id == check_id)
+    )
+    if row is None:
+        raise NotFound(f"no check {check_id}")
+    return row
 
 
 async def verify_checks(tx: Tx, key: bytes) -> tuple[int, Sequence[ChainFault]]:

@@ -1,7 +1,9 @@
 """The REST API, one module a noun."""
 
+from dialer.web.api.calls import CallController
 from dialer.web.api.campaign_reports import ReportController
 from dialer.web.api.campaigns import CampaignController
+from dialer.web.api.checks import CheckController
 from dialer.web.api.keys import KeyController
 from dialer.web.api.lists import ListController
 from dialer.web.api.scrubs import ScrubController
@@ -9,8 +11,10 @@ from dialer.web.api.sender import CarrierController, SenderController
 from dialer.web.api.suppressions import SuppressionController
 
 ROUTES = [
+    CallController,
     CampaignController,
     CarrierController,
+    CheckController,
     KeyController,
     ListController,
     ReportController,

@@ -1,0 +1,122 @@
+"""A test call: one lead of a campaign rung now, decided and paced like any other (design §8).
+
+It leaves the lead's place in the queue as it was: a test call is no turn of the campaign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dialer.dialing.claim import (
+    Decided,
+    Intended,
+    Pass,
+    attempt_row,
+    book,
+    check_row,
+    decide_lead,
+    has_slot,
+    intended,
+)
+from dialer.dialing.facts import history_since
+from dialer.dialing.law import Law
+from dialer.dialing.lifecycle import require_playable
+from dialer.domain.campaign import MAY_TEST_CALL
+from dialer.domain.ids import uuid7
+from dialer.domain.pacing import free_calls, free_slots
+from dialer.errors import NotFound, RuleViolation
+from dialer.store import campaigns, carrier, enrolments, facts, lines
+from dialer.store.attempts import insert_attempts
+from dialer.store.callers import mark_used
+from dialer.store.campaigns import Campaign
+from dialer.store.checks import append_checks
+from dialer.store.engine import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class TestCall:
+    """``intended``: what to place once the transaction has committed; None if it was denied.
+
+    code: ``OK``, or why not. next_allowed_at: None if no waiting makes it lawful.
+    """
+
+    check_id: UUID
+    allowed: bool
+    code: str
+    next_allowed_at: datetime | None
+    intended: Intended | None
+
+
+async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall:
+    """Decide a call to the lead with this phone, and book it if it is lawful.
+
+    Either way the check is written, and must be committed. Raises `NotFound` for a phone that is
+    no lead of the campaign, and `RuleViolation`, with nothing written, when no call can start.
+    """
+    account = await carrier.lock_carrier(tx)
+    campaign = await campaigns.get(tx, campaign_id)
+    enrolment_id = await enrolments.of_phone(tx, campaign_id, phone)
+    if enrolment_id is None:
+        raise NotFound(f"no lead with this phone in campaign {campaign.row.name!r}")
+    if campaign.state not in MAY_TEST_CALL:
+        raise RuleViolation(
+            f"campaign {campaign.row.name!r} is {campaign.state}; it makes no calls"
+        )
+    require_playable(campaign.definition)
+    await _require_room(tx, account)
+    lead = await enrolments.lock_one(tx, enrolment_id)
+    holders = await lines.lock_lines(tx, [phone])
+    if holders[phone] is not None:
+        raise RuleViolation("this phone has a call already; wait until it has ended")
+    found = await _decide(tx, law, campaign, lead)
+    (one,) = found.decided
+    await book(tx, account, [campaign], found)
+    if not has_slot(one):
+        raise RuleViolation("no dial slot is free within the calling window; try again")
+    return await _write(tx, law, one)
+
+
+async def _require_room(tx: Tx, account: Any) -> None:
+    """Raise `RuleViolation` unless the carrier account can start a call now."""
+    if account.paused_until is not None and account.paused_until > tx.now:
+        until = account.paused_until.isoformat(timespec="seconds")
+        raise RuleViolation(f"the carrier account pauses until {until}: {account.paused_reason}")
+    _, use = await carrier.live_by_campaign(tx)
+    if free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use) == 0:
+        raise RuleViolation(f"all {account.cap} calls of the carrier account are in use; try again")
+    if free_slots(next_slot_at=account.next_slot_at, cps=account.cps, now=tx.now) == 0:
+        raise RuleViolation("all dial slots of the next seconds are taken; try again")
+
+
+async def _decide(tx: Tx, law: Law, campaign: Campaign, lead: Any) -> Pass:
+    packs = law.packs_of(campaign.definition)
+    batch = await facts.facts_of(
+        tx,
+        campaign_id=campaign.id,
+        list_id=campaign.row.list_id,
+        leads={lead.lead_id: lead.phone},
+        history_since=history_since(packs, tx.now),
+    )
+    found = Pass(await facts.caller_rows(tx), await facts.sender_row(tx))
+    one = decide_lead(tx, lead, campaign, packs, batch, found)
+    found.decided.append(one)
+    if one.verdict.allowed:
+        found.allowed[campaign.id] += 1
+    return found
+
+
+async def _write(tx: Tx, law: Law, one: Decided) -> TestCall:
+    verdict = one.verdict
+    if verdict.allowed:
+        one.attempt_id = uuid7()
+    await append_checks(tx, law.keys.chain, [check_row(tx, law, one)])
+    if one.attempt_id is None:
+        return TestCall(one.check_id, False, verdict.code, verdict.next_allowed_at, None)
+    row = attempt_row(tx, one, is_test=True)
+    await insert_attempts(tx, [row])
+    await lines.take_lines(tx, [(one.lead.phone, one.attempt_id)])
+    await mark_used(tx, [row["caller_id"]])
+    return TestCall(one.check_id, True, verdict.code, None, intended(tx, one))

@@ -1,0 +1,80 @@
+"""Attempts as people look at them: the ledger in pages, and what belongs to one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from dialer.errors import NotFound
+from dialer.store.engine import Tx
+from dialer.store.tables import attempts, carrier_events, recordings, turns
+
+a = attempts.c
+
+
+async def get_call(tx: Tx, attempt_id: UUID) -> Any:
+    """Return one attempt's row; `NotFound` if there is none."""
+    row = await tx.one_or_none(
+        select(attempts).where(a.account_id == tx.account_id, a.id == attempt_id)
+    )
+    if row is None:
+        raise NotFound(f"no call {attempt_id}")
+    return row
+
+
+async def page_calls(
+    tx: Tx,
+    *,
+    campaign_id: UUID | None = None,
+    state: str | None = None,
+    outcome: str | None = None,
+    after: UUID | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    query = select(attempts).where(a.account_id == tx.account_id).order_by(a.id).limit(limit)
+    for column, value in (
+        (a.campaign_id, campaign_id),
+        (a.state, state),
+        (a.outcome, outcome),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(a.id > after)
+    rows: Sequence[Any] = await tx.all(query)
+    return rows
+
+
+async def turns_of(tx: Tx, attempt_id: UUID) -> Sequence[Any]:
+    """Return what was said in a call, in its order."""
+    rows: Sequence[Any] = await tx.all(
+        select(turns)
+        .where(turns.c.account_id == tx.account_id, turns.c.attempt_id == attempt_id)
+        .order_by(turns.c.number)
+    )
+    return rows
+
+
+async def events_of(tx: Tx, attempt_id: UUID) -> Sequence[Any]:
+    """Return (kind, received_at, body) of each distinct callback of a call, as they came."""
+    e = carrier_events.c
+    rows: Sequence[Any] = await tx.all(
+        select(e.kind, e.received_at, e.body)
+        .where(e.account_id == tx.account_id, e.attempt_id == attempt_id)
+        .order_by(e.received_at, e.digest)
+    )
+    return rows
+
+
+async def recording_of(tx: Tx, attempt_id: UUID) -> Any:
+    """Return the newest recording of a call that lies on our disk, or None."""
+    r = recordings.c
+    return await tx.one_or_none(
+        select(recordings)
+        .where(r.account_id == tx.account_id, r.attempt_id == attempt_id, r.path.is_not(None))
+        .order_by(r.id.desc())
+        .limit(1)
+    )

@@ -1,0 +1,83 @@
+"""Compliance checks over REST: every decision with the facts it was made on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec import Struct
+
+from dialer.store import checks
+from dialer.store.engine import Tx
+from dialer.web.api.pages import Page, page_of
+from dialer.web.api.phones import read_phone
+
+
+class CheckOut(Struct):
+    """One decision. ``body``: what was chained, as JSON; it holds no phone number and no name.
+    ``codes``: every reason, of which ``code`` is the first. ``hash``: its link of the chain, in
+    hexadecimal digits."""
+
+    id: UUID
+    seq: int
+    campaign_id: UUID
+    enrolment_id: UUID
+    lead_id: UUID
+    subject_id: UUID
+    decided_at: datetime
+    decision: str
+    code: str
+    codes: list[str]
+    rule_id: str | None
+    next_allowed_at: datetime | None
+    category: str
+    mode: str
+    caller_id: str | None
+    hash: str
+    body: dict[str, Any]
+
+
+def _shown(row: Any) -> CheckOut:
+    found = dict(row._mapping)
+    found |= {"hash": row.hash.hex(), "body": msgspec.json.decode(row.body)}
+    return CheckOut(**{name: found[name] for name in CheckOut.__struct_fields__})
+
+
+class CheckController(Controller):
+    path = "/checks"
+    tags = ("checks",)
+
+    @get()
+    async def list_checks(
+        self,
+        tx: NamedDependency[Tx],
+        campaign_id: FromQuery[UUID | None] = None,
+        lead_id: FromQuery[UUID | None] = None,
+        phone: FromQuery[str | None] = None,
+        decision: FromQuery[Literal["allow", "deny"] | None] = None,
+        code: FromQuery[str | None] = None,
+        after: FromQuery[UUID | None] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
+    ) -> Page[CheckOut]:
+        """List decisions, oldest first."""
+        rows = await checks.list_checks(
+            tx,
+            campaign_id=campaign_id,
+            lead_id=lead_id,
+            phone=None if phone is None else read_phone(phone, "phone"),
+            decision=decision,
+            code=code,
+            after=after,
+            limit=limit + 1,
+        )
+        return page_of([_shown(row) for row in rows], limit)
+
+    @get("/{check_id:uuid}")
+    async def get_check(self, tx: NamedDependency[Tx], check_id: FromPath[UUID]) -> CheckOut:
+        """Look at one decision."""
+        return _shown(await checks.get_check(tx, check_id))
