@@ -56,3 +56,17 @@ async def _enrol_some(tx: Tx, campaign_id: UUID, lead_ids: Sequence[UUID], *, du
     fresh = [(lead_id, phones[lead_id]) for lead_id in sorted(phones) if lead_id not in enrolled]
     await enrolments.enrol_leads(tx, campaign_id=campaign_id, leads=fresh, due=due)
     return len(fresh)
+
+
+async def lead_changed(tx: Tx, lead_id: UUID, phone: str, *, took_away: bool) -> None:
+    """Tell the campaigns of a lead, whose phone this is, that it was corrected.
+
+    took_away: it lost a value. Raises `InvalidInput` if a campaign on its way would have said it.
+    """
+    for campaign_id in await enrolments.campaigns_of(tx, lead_id, phone):
+        await remember_zones(tx, campaign_id)
+        if not took_away:
+            continue
+        campaign = await campaigns.get(tx, campaign_id)
+        if campaign.state in (CampaignState.RUNNING, CampaignState.SCHEDULED):
+            await require_filled(tx, campaign)

@@ -5,6 +5,7 @@ from dialer.web.api.campaign_reports import ReportController
 from dialer.web.api.campaigns import CampaignController
 from dialer.web.api.checks import CheckController
 from dialer.web.api.keys import KeyController
+from dialer.web.api.leads import LeadController
 from dialer.web.api.lists import ListController
 from dialer.web.api.scrubs import ScrubController
 from dialer.web.api.sender import CarrierController, SenderController
@@ -16,6 +17,7 @@ ROUTES = [
     CarrierController,
     CheckController,
     KeyController,
+    LeadController,
     ListController,
     ReportController,
     ScrubController,
