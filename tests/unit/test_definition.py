@@ -260,7 +260,7 @@ def test_any_damage_is_refused_by_name_and_never_crashes(data: st.DataObject) ->
         place: Any = tables
         for step in above:
             place = place[step]
-        place[last] = data.draw(_ODD)
+        place[last] = copy.deepcopy(data.draw(_ODD))  # else a later damage would change it
     try:
         assert isinstance(parse_tables(tables, source="c.toml"), Definition)
     except InvalidInput as error:
