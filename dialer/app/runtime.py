@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from dialer.app.twin_process import at_twin, noted_url, own_twin
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
-from dialer.errors import DialerError, Unavailable
+from dialer.errors import DialerError, ProviderError, Unavailable
 from dialer.keys import Keys
 from dialer.logs import hide
 from dialer.providers.plivo import PlivoCarrier
@@ -30,6 +31,8 @@ from dialer.store import carrier, embedded
 from dialer.store.engine import Database, create_engine
 from dialer.store.migrate import upgrade
 from dialer.web.context import Context
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -120,6 +123,7 @@ async def _compose(
         PlivoCarrier(settings.plivo_auth_id, settings.plivo_auth_token, settings.plivo_api_url)
     )
     point_sdk_at(settings.plivo_api_url)
+    await _require_credentials(plivo)
     drain = Drain()
     placing = Placing(
         db=db,
@@ -140,6 +144,19 @@ async def _compose(
         data_dir=settings.data_dir,
     )
     return Runtime(settings, db, law, context, drain, offset)
+
+
+async def _require_credentials(plivo: PlivoRest) -> None:
+    """Refuse to start with credentials that the carrier refuses; a silent carrier may come back."""
+    try:
+        await plivo.account()
+    except ProviderError as error:
+        if error.status == 401:
+            raise Unavailable(
+                "PLIVO_AUTH_ID, PLIVO_AUTH_TOKEN: Plivo refused them (401); copy both from the "
+                "overview page of the Plivo console"
+            ) from None
+        log.warning("carrier_not_reached", extra={"detail": str(error)})
 
 
 def keys_of(settings: Settings) -> Keys:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.live import Live
@@ -31,6 +32,7 @@ from dialer.store.engine import Database, Tx
 from dialer.store.lists import list_by_name
 from dialer.web.api.campaigns import shown
 
+SHOWN_ZONE = ZoneInfo("Asia/Kolkata")  # where the people are called, wherever the server is
 _LOOK_EVERY_S = 0.5
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
@@ -136,7 +138,8 @@ async def look(db: Database, law: Law, name: str) -> tuple[Mapping[str, Any], da
     """Return a campaign's statistics and the product time they hold for."""
     async with db.begin() as tx:
         campaign = await campaigns.by_name(tx, name)
-        return await stats(tx, campaign, law.packs_of(campaign.definition)), tx.now
+        numbers = await stats(tx, campaign, law.packs_of(campaign.definition))
+        return numbers, tx.now.astimezone(SHOWN_ZONE)
 
 
 async def follow(

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from msgspec.structs import replace as with_fields
 
+from dialer.app.highlights import highlights
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, serving, ticking
 from dialer.app.share import shared_folder
@@ -46,7 +47,7 @@ RETRY_DELAYS = {
 }
 RING_TIMEOUT_S = 20
 _LIMIT_S = 300.0
-_SETTLE_S = 5.0  # the carrier's last callbacks and records
+_SETTLE_S = 2.0  # the carrier's last callbacks and records
 
 
 Tell = Callable[[str], None]
@@ -66,6 +67,7 @@ class Result:
 
     numbers: Mapping[str, Any]
     comparison: Comparison
+    stories: Mapping[str, str]
     report: Path
     rows: int
     took_s: float
@@ -143,11 +145,10 @@ async def _run(runtime: Runtime, args: argparse.Namespace, tell: Tell) -> Result
     async with runtime.db.begin() as tx:
         campaign = await campaigns.by_name(tx, name)
         rows = await export_file(tx, campaign, parse_format("csv"), report)
+        stories = await highlights(tx)
     numbers, _ = await look(runtime.db, runtime.law, name)
-    twin_url = runtime.settings.plivo_api_url.removesuffix("/v1")
-    return Result(
-        numbers, await compare(runtime.db, twin_url), report, rows, time.monotonic() - began
-    )
+    compared = await compare(runtime.db, runtime.settings.plivo_api_url.removesuffix("/v1"))
+    return Result(numbers, compared, stories, report, rows, time.monotonic() - began)
 
 
 async def _launch(
@@ -194,7 +195,7 @@ async def _watch(runtime: Runtime, name: str, *, quiet: bool) -> None:
 def _line(numbers: Mapping[str, Any], now: datetime) -> str:
     over = numbers["leads"] - numbers["waiting"] - numbers["calling"]
     return (
-        f"{now.astimezone().strftime('%H:%M:%S')}  {over}/{numbers['leads']} leads settled, "
+        f"{now.strftime('%H:%M:%S')}  {over}/{numbers['leads']} leads settled, "
         f"{numbers['calling']} on the line, {numbers['waiting']} waiting, "
         f"{numbers['attempts']} calls"
     )
@@ -218,11 +219,14 @@ def _conclude(args: argparse.Namespace, result: Result) -> int:
                     "disagreements": result.comparison.disagreements,
                     "high_water": result.comparison.high_water,
                 },
+                "stories": result.stories,
             }
         )
         return 0 if is_good else 1
     say(summary_table(result.numbers))
     say(_ledger_table(result.comparison))
+    for story, sentence in result.stories.items():
+        say(f"{story[:1].upper()}{story[1:]}: {sentence}.")
     say(f"The report, {result.rows} rows for {leads} leads: {result.report}")
     say(f"Took {result.took_s:.0f} s. " + ("Both sides agree." if is_good else "THEY DISAGREE."))
     return 0 if is_good else 1

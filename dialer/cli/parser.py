@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 import dialer
 from dialer.cli import (
@@ -34,9 +35,16 @@ COMMANDS = (
 )
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the whole parser; each command sets ``run``, a coroutine of (args, settings)."""
-    root = argparse.ArgumentParser(
+    root = OneLineParser(
         prog="dialer",
         description="Outbound campaign dialer. Settings come from the environment; see README.",
     )

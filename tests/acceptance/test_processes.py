@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dialer.twin.config import TwinConfig
+from dialer.twin.server import start_twin
 from tests.acceptance.line import CALLER_ID, DEFINITION, phone
 
 RECOVERY = "placing=3,first_absence=5,absence=2,lookup=3"
@@ -135,7 +138,9 @@ def launch(up: Up, data_dir: Path) -> str:
     rows = "".join(f"{number},Asha,inferred,2026-01-05\n" for number in people)
     csv = f"phone,name,consent_kind,consent_at\n{rows}".encode()
     leads = post(up.client, "/api/v1/lists", files={"file": ("a.csv", csv)}, data={"name": "a"})
-    body = {"name": "c", "list_id": leads["id"], "definition": DEFINITION}
+    # Calls that were up when we died end as failed: our outage, so they are tried again.
+    again = {"retry": {"max_attempts": 4, "delays": {"failed": ["PT1S"], "no_answer": ["PT1S"]}}}
+    body = {"name": "c", "list_id": leads["id"], "definition": DEFINITION | again}
     campaign = post(up.client, "/api/v1/campaigns", json=body)["id"]
     reply = up.client.put(f"/api/v1/campaigns/{campaign}/state", json={"state": "running"})
     assert reply.json()["state"] == "running", reply.text
@@ -210,7 +215,22 @@ def test_bad_input_is_one_clear_line(
     done = dialer(*words, env=environment(tmp_path / "data", free_port()) | change)
     assert done.returncode == code, done.stderr
     assert says in done.stderr and "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) <= 3
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+async def test_wrong_credentials_are_named_before_anything_is_dialed(tmp_path: Path) -> None:
+    twin = await start_twin(TwinConfig(port=0))
+    wrong = {
+        "PLIVO_AUTH_ID": "MA0000000000000000XX",
+        "PLIVO_AUTH_TOKEN": "not-the-token-of-anyone",
+        "PLIVO_API_URL": twin.api_url,
+    }
+    env = environment(tmp_path / "data", free_port()) | wrong
+    del env["DIALER_CLOCK_START"]
+    done = await asyncio.to_thread(dialer, "up", env=env)
+    await twin.stop()
+    assert done.returncode == 1
+    assert "PLIVO_AUTH_TOKEN" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
