@@ -15,6 +15,7 @@ from dialer.store.engine import Tx
 from dialer.web import carrier, health
 from dialer.web.api import ROUTES as API_ROUTES
 from dialer.web.context import Context
+from dialer.web.document import DocumentPlugin
 from dialer.web.problems import HANDLERS
 from dialer.web.transaction import API_PREFIX, transactions
 
@@ -46,6 +47,8 @@ def build_web(context: Context) -> Litestar:
             title="dialer",
             version=dialer.__version__,
             path="/schema",
+            render_plugins=[DocumentPlugin()],
+            use_handler_docstrings=True,
             components=Components(
                 security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}
             ),

@@ -25,7 +25,7 @@ from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
 from dialer.web.api.phones import read_phone
 from dialer.web.context import Context
-from dialer.web.problems import problem, response
+from dialer.web.problems import MEDIA_TYPE, problem, response
 from dialer.web.transaction import COMMIT_ANYWAY
 
 
@@ -134,7 +134,10 @@ class CallController(Controller):
         status_code=201,
         responses={
             409: ResponseSpec(
-                DeniedCall, description="denied, busy or no room", generate_examples=False
+                DeniedCall,
+                description="denied, busy or no room",
+                media_type=MEDIA_TYPE,
+                generate_examples=False,
             )
         },
     )
