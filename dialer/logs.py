@@ -25,7 +25,9 @@ from urllib.parse import quote, quote_plus, unquote
 _secrets: tuple[str, ...] = ()  # longest first: one may begin with another
 _secrets_lock = threading.Lock()
 
-_UUID = r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"
+_UUID = re.compile(
+    r"((?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z]))"
+)
 _DATE = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?"
 _INSTANT = (
@@ -34,12 +36,13 @@ _INSTANT = (
 )
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"(?<![0-9.+-]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|\.[0-9])"
-_KEEP = re.compile(f"({_UUID}|{_INSTANT}|{_IPV4})")
+_KEEP = re.compile(f"{_INSTANT}|{_IPV4}")
 
 # A digit of any script, plain or as JSON escapes it, and what people and encoders put between
 # two: up to four signs, URL-encoded or not. Seven digits are the shortest number with an area.
 _DIGIT = r"(?:\d|\\u0[9a-d][6e][6-9a-f]|\\uff1[0-9])"
 _GAP = r"(?:%(?:20|2[89bde]|c2%a0)|[^\w\n:]|_){0,4}"
+_ANY_DIGIT = re.compile(_DIGIT, re.IGNORECASE)
 _PHONE = re.compile(rf"(?:\+|%2b)?{_DIGIT}(?:{_GAP}{_DIGIT}){{6,}}", re.IGNORECASE)
 
 # URL-encoded digits, and letters of other scripts, among which digits may be.
@@ -92,9 +95,28 @@ def redact(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
     for pattern, put in _HIDDEN_PATTERNS:
         text = pattern.sub(put, text)
-    pieces = _KEEP.split(text)
-    pieces[::2] = [_PHONE.sub("[phone]", piece) for piece in pieces[::2]]
+    pieces = _UUID.split(text)
+    pieces[::2] = map(_without_phones, pieces[::2])
     return "".join(pieces)
+
+
+def _without_phones(text: str) -> str:
+    """Times and addresses stay; other digits that stand beside one may belong to a phone."""
+    kept = [match.span() for match in _KEEP.finditer(text)]
+
+    def put(match: re.Match[str]) -> str:
+        shown, at = "", match.start()
+        for start, end in kept:
+            if start < match.end() and end > match.start():
+                shown += _masked(text[at:start]) + text[max(at, start) : min(end, match.end())]
+                at = min(end, match.end())
+        return shown + _masked(text[at : match.end()])
+
+    return _PHONE.sub(put, text)
+
+
+def _masked(text: str) -> str:
+    return "[phone]" if _ANY_DIGIT.search(text) else text
 
 
 def _safe(value: Any) -> Any:
