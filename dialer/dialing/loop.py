@@ -17,7 +17,7 @@ class DialingLoop:
     """Holds the placements in flight; everything else of it is in the database."""
 
     def __init__(self, placing: Placing, law: Law) -> None:
-        self._placing = placing
+        self.placing = placing
         self._law = law
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -27,17 +27,17 @@ class DialingLoop:
 
     async def tick(self) -> int:
         """One dial pass; returns how many calls it intends."""
-        if self._placing.is_draining():
+        if self.placing.is_draining():
             return 0
-        intents = await self._placing.db.run(lambda tx: dial_pass(tx, self._law))
+        intents = await self.placing.db.run(lambda tx: dial_pass(tx, self._law))
         self.spawn(intents)
         return len(intents)
 
     def spawn(self, intents: Sequence[Intended]) -> None:
         """Place committed intents, each at its slot."""
-        claimed_at = self._placing.monotonic()
+        claimed_at = self.placing.monotonic()
         for intent in intents:
-            task = asyncio.create_task(place_at_slot(self._placing, intent, claimed_at))
+            task = asyncio.create_task(place_at_slot(self.placing, intent, claimed_at))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 

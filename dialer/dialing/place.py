@@ -95,17 +95,20 @@ async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, Cal
         log.info("intent_refused", extra={"attempt_id": attempt_id, "refusal": refusal.value})
         await refuse(tx, held, refusal)
         return None
+    post_before = tx.now + timedelta(seconds=POST_WITHIN_S)
+    if held.attempt.window_ends_at is not None:
+        post_before = min(post_before, held.attempt.window_ends_at)
     attempt = await ledger.change(
         tx,
         held,
         AttemptEvent.PLACE,
         placing_at=tx.now,
         placed_by=placing.name,
-        post_before=tx.now + timedelta(seconds=POST_WITHIN_S),
+        post_before=post_before,
     )
     definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
     call = call_request(attempt_id, attempt.phone, attempt.caller_id, definition, placing.urls)
-    return read_at + POST_WITHIN_S, call
+    return read_at + (post_before - tx.now).total_seconds(), call
 
 
 async def why_not(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
