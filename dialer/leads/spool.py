@@ -74,11 +74,9 @@ async def import_spooled(db: Database, data_dir: Path) -> int:
     folder = data_dir / FOLDER
     settled = 0
     while waiting := await asyncio.to_thread(_waiting, folder):
-        list_id = await _import_one(db, folder, waiting)
-        if list_id is None:
+        if await _import_one(db, folder, waiting) is None:
             break
         settled += 1
-        await asyncio.to_thread(_remove, folder, list_id)
     await _tidy(db, folder)
     return settled
 
@@ -133,11 +131,12 @@ async def _fail(tx: Tx, list_id: UUID, problem: str) -> None:
 
 
 async def _tidy(db: Database, folder: Path) -> None:
-    """Remove files whose list is settled or gone: their process died between its commit and
-    the removal, or before the commit."""
+    """Remove files whose list is settled, and those of a request that never committed.
+
+    The list is locked meanwhile, so that it is never the file of the next upload that goes.
+    """
     for list_id in await asyncio.to_thread(_waiting, folder):
         async with db.begin() as tx:
-            # The row is locked, so that no request is replacing the file meanwhile.
             status = await lists.lock_status(tx, list_id)
             is_settled = status in ("ready", "failed")
             if is_settled or (status is None and await asyncio.to_thread(_is_old, folder, list_id)):

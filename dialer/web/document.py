@@ -45,6 +45,14 @@ _REFUSED = {
     "content": {MEDIA_TYPE: {"schema": _REFERENCE}},
 }
 
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "a repeat with the same key and body gets the first reply again",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
 
 class DocumentPlugin(JsonRenderPlugin):
     """Serves ``openapi.json`` alone: pages that show it load scripts from elsewhere."""
@@ -54,19 +62,25 @@ class DocumentPlugin(JsonRenderPlugin):
 
 
 def with_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with every operation's refusals as the problems they are."""
+    """Return the document with what Litestar cannot know: each operation's refusals as the
+    problems they are, and the header that makes a POST safe to repeat."""
     components = document["components"]
     return document | {
         "paths": {
-            path: {key: _refusable(value) for key, value in item.items()}
+            path: {key: _completed(key, value) for key, value in item.items()}
             for path, item in document["paths"].items()
         },
         "components": components | {"schemas": components["schemas"] | {"Problem": _PROBLEM}},
     }
 
 
-def _refusable(operation: Any) -> Any:
+def _completed(method: str, operation: Any) -> Any:
+    """Add what every operation shares; other parts of a path stay as they are."""
     if not isinstance(operation, dict) or "responses" not in operation:
         return operation
     others = {status: one for status, one in operation["responses"].items() if status != "400"}
-    return operation | {"responses": others | {"default": _REFUSED}}
+    parameters = operation.get("parameters", [])
+    if method == "post":
+        parameters = [*parameters, _IDEMPOTENCY]
+    completed = operation | {"responses": others | {"default": _REFUSED}}
+    return completed | {"parameters": parameters} if parameters else completed

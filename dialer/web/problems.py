@@ -40,6 +40,15 @@ _STATUS: tuple[tuple[type[DialerError], int, str], ...] = (
     (ProviderError, 502, "A provider failed"),
 )
 
+_NO_TEXT = (
+    400,
+    "The input cannot be taken as it is",
+    "a value has the character U+0000, which is no text; leave it out",
+)
+_OVERTAKEN = (409, "Not possible now", "another request was faster with the same; look and retry")
+# By SQLSTATE: no such character, and not in JSON either; unique and foreign keys.
+_TOLD = {"22021": _NO_TEXT, "22P05": _NO_TEXT, "23505": _OVERTAKEN, "23503": _OVERTAKEN}
+
 
 def problem(status: int, title: str, detail: str, **members: Any) -> tuple[int, dict[str, Any]]:
     """Return (status, body) of one problem."""
@@ -89,10 +98,14 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 
 
 def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[bytes]:
-    """A deadlock asks for another run of the request; anything else is our defect."""
+    """A deadlock asks for another run of the request; what no check of ours can rule out is said;
+    anything else is our defect."""
     if must_rerun(error):
         request.scope["state"][RERUN] = True
         return response(*problem(503, "Busy", "try again"))
+    told = _TOLD.get(getattr(error.orig, "sqlstate", ""))
+    if told is not None:
+        return response(*problem(*told))
     return on_crash(request, error)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import update
 
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
@@ -22,6 +24,7 @@ from dialer.keys import Keys
 from dialer.providers.plivo import PlivoCarrier
 from dialer.store import migrate
 from dialer.store.engine import Database, create_engine
+from dialer.store.tables import accounts
 from dialer.twin.config import TwinConfig
 from dialer.twin.server import RunningTwin, start_twin
 from dialer.web.context import Context
@@ -34,6 +37,10 @@ LEADS = f"""phone,name,external_id,clinic,consent_kind,consent_at
 {ASHA},Asha,A1,Eye Centre,inferred,2026-01-05
 {RAVI},Ravi,A2,Green Leaf,inferred,2026-01-06
 """
+SENDER = {
+    "a2p": {"reference": "OAP-1", "declared_on": "2025-10-01"},
+    "caller_ids": [{"number": "+911601200001", "series": "1601"}],
+}
 
 
 def definition() -> dict[str, Any]:
@@ -81,6 +88,18 @@ class Service:
         assert reply.status_code == 201, reply.text
         found: dict[str, Any] = reply.json()
         return found
+
+    async def lawful_campaign(self, hour: int = 12) -> dict[str, Any]:
+        """Create a draft whose sender is declared, with the product clock at that hour in India."""
+        async with self.db.begin() as tx:
+            local = tx.now + timedelta(hours=5, minutes=30)
+            target = local.replace(year=2027, month=6, day=1, hour=hour, minute=0)
+            offset_us = int((target - local) / timedelta(microseconds=1))
+            later = accounts.c.clock_offset_us + offset_us
+            await tx.execute(update(accounts).values(clock_offset_us=later))
+        reply = await self.client.put("/sender", json=SENDER)
+        assert reply.status_code == 200, reply.text
+        return await self.campaign()
 
     async def get(self, path: str, **query: Any) -> Any:
         """GET what must be there."""

@@ -160,3 +160,13 @@ async def test_a_body_that_is_no_object_is_said_so(
     )
     assert (reply.status_code, reply.headers["content-type"]) == (400, PROBLEM), reply.text
     assert path is None or reply.json()["errors"][0]["path"] == path
+
+
+async def test_what_only_the_database_can_see_is_no_crash(service: Service) -> None:
+    nul = await service.client.post("/keys", json={"name": "a\x00b"})
+    assert (nul.status_code, "U+0000" in nul.json()["detail"]) == (400, True)
+    made = await asyncio.gather(
+        *(service.client.post("/keys", json={"name": "same"}) for _ in range(4))
+    )
+    assert sorted(reply.status_code for reply in made) == [201, 409, 409, 409]
+    assert len((await service.get("/keys"))["items"]) == 1

@@ -8,34 +8,10 @@ from typing import Any
 import httpx
 from sqlalchemy import select, update
 
-from dialer.store.engine import Tx
-from dialer.store.tables import accounts, carrier_accounts, checks, enrolments
+from dialer.store.tables import carrier_accounts, checks, enrolments
 from tests.acceptance.conftest import ASHA, RAVI, Service
 
-SENDER = {
-    "a2p": {"reference": "OAP-1", "declared_on": "2025-10-01"},
-    "caller_ids": [{"number": "+911601200001", "series": "1601"}],
-}
-NOON, NIGHT = 12, 2  # hours in India
-
-
-async def _set_clock(tx: Tx, hour: int) -> None:
-    """Move the product clock to that hour of an Indian Tuesday in 2027."""
-    local = tx.now + timedelta(hours=5, minutes=30)
-    target = local.replace(year=2027, month=6, day=1, hour=hour, minute=0)
-    offset_us = int((target - local) / timedelta(microseconds=1))
-    await tx.execute(
-        update(accounts).values(clock_offset_us=accounts.c.clock_offset_us + offset_us)
-    )
-
-
-async def _ready(service: Service, hour: int = NOON) -> dict[str, Any]:
-    """A campaign in draft, lawful at ``hour`` or not."""
-    async with service.db.begin() as tx:
-        await _set_clock(tx, hour)
-    campaign = await service.campaign()
-    assert (await service.client.put("/sender", json=SENDER)).status_code == 200
-    return campaign
+NIGHT = 2  # an hour in India
 
 
 async def _call(service: Service, campaign: dict[str, Any], phone: str = ASHA) -> httpx.Response:
@@ -52,7 +28,7 @@ async def test_an_allowed_test_call_rings_once_and_leaves_the_lead_as_it_was(
     service: Service,
 ) -> None:
     service.twin.set_callees({ASHA: {"behaviour": "busy"}})
-    campaign = await _ready(service)
+    campaign = await service.lawful_campaign()
     before = await _enrolments(service)
     reply = await _call(service, campaign, "98765 43210")
     assert reply.status_code == 201, reply.text
@@ -63,6 +39,8 @@ async def test_an_allowed_test_call_rings_once_and_leaves_the_lead_as_it_was(
     placed = await service.get(f"/calls/{call['id']}")
     assert (placed["state"], placed["refusal"]) == ("placed", None)
     assert placed["request_uuid"] is not None
+    await service.twin.wait_quiet()
+    assert [ring["to"] for ring in service.twin.ledger.kept("rings")] == [ASHA]
     assert await _enrolments(service) == before
     check = await service.get(f"/checks/{call['check_id']}")
     assert (check["decision"], check["lead_id"]) == ("allow", call["lead_id"])
@@ -77,7 +55,7 @@ async def test_an_allowed_test_call_rings_once_and_leaves_the_lead_as_it_was(
 
 
 async def test_a_denied_test_call_leaves_its_proof_and_says_when(service: Service) -> None:
-    campaign = await _ready(service, NIGHT)
+    campaign = await service.lawful_campaign(NIGHT)
     reply = await service.client.post(
         "/calls",
         json={"campaign_id": campaign["id"], "phone": ASHA},
@@ -103,7 +81,7 @@ async def test_a_denied_test_call_leaves_its_proof_and_says_when(service: Servic
 
 
 async def test_a_test_call_without_room_writes_nothing(service: Service) -> None:
-    campaign = await _ready(service)
+    campaign = await service.lawful_campaign()
     await service.client.put("/carrier", json={"cap": 1})
     assert (await _call(service, campaign)).status_code == 201
     full = await _call(service, campaign, RAVI)
@@ -125,7 +103,7 @@ async def test_a_test_call_without_room_writes_nothing(service: Service) -> None
 
 
 async def test_a_test_call_needs_a_lead_of_a_campaign_that_is_not_over(service: Service) -> None:
-    campaign = await _ready(service)
+    campaign = await service.lawful_campaign()
     for body, status, path in (
         ({"campaign_id": campaign["id"], "phone": "+919000000009"}, 404, None),
         ({"campaign_id": campaign["list_id"], "phone": ASHA}, 404, None),
@@ -142,7 +120,7 @@ async def test_a_test_call_needs_a_lead_of_a_campaign_that_is_not_over(service: 
 
 
 async def test_calls_and_checks_can_be_filtered_and_come_in_pages(service: Service) -> None:
-    campaign = await _ready(service)
+    campaign = await service.lawful_campaign()
     await service.client.post("/suppressions", json={"phone": RAVI})
     allowed = (await _call(service, campaign)).json()
     denied = (await _call(service, campaign, RAVI)).json()

@@ -85,6 +85,8 @@ async def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
         refused = operation["responses"]["default"]["content"]
         assert list(refused) == ["application/problem+json"], path
         assert "400" not in operation["responses"], path  # Litestar's own shape
+        in_header = [o["name"] for o in operation.get("parameters", []) if o["in"] == "header"]
+        assert in_header == (["Idempotency-Key"] if method == "POST" else []), path
         assert operation["security"] == [{"bearer": []}], path
         assert operation.get("description"), path
     schemas = document["components"]["schemas"]
@@ -110,4 +112,5 @@ async def test_the_bodies_a_route_takes_are_told(document: dict[str, Any]) -> No
         "outcome",
         "state",
     }
+    assert {"201", "202"} <= document["paths"]["/api/v1/lists"]["post"]["responses"].keys()
     assert {"201", "409"} <= calls["post"]["responses"].keys()

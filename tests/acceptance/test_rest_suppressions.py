@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dialer.store.tables import admin_log, lines
-from tests.acceptance.conftest import ASHA, RAVI, Service
+from tests.acceptance.conftest import ASHA, RAVI, Service, definition
 
 
 async def test_a_number_is_suppressed_once_and_found_however_it_is_written(
@@ -71,3 +71,25 @@ async def test_lifting_a_suppression_is_logged_without_the_number(service: Servi
         (row,) = await tx.all(select(admin_log))
     assert (row.action, row.detail["suppression_id"]) == ("suppression_lifted", made["id"])
     assert ASHA not in str(row.detail)
+
+
+async def test_a_suppression_ends_the_call_that_rings_and_denies_the_next(
+    service: Service,
+) -> None:
+    service.twin.set_callees({ASHA: {"behaviour": "ring_out"}})
+    tables = definition()
+    tables["dialing"]["ring_timeout_s"] = 120
+    campaign = await service.lawful_campaign()
+    await service.client.put(f"/campaigns/{campaign['id']}", json={"definition": tables})
+    call = {"campaign_id": campaign["id"], "phone": ASHA}
+    assert (await service.client.post("/calls", json=call)).status_code == 201
+    await service.context.loop.drain(30)
+    await service.client.post("/suppressions", json={"phone": ASHA, "reason": "complaint"})
+    await service.context.background.drain(30)
+    await service.twin.wait_quiet()
+    (ended,) = service.twin.ledger.kept("ended")
+    assert ended["source"] == "API Request"
+    async with service.db.begin() as tx:
+        await tx.execute(update(lines).values(live_attempt_id=None))
+    denied = await service.client.post("/calls", json=call)
+    assert (denied.status_code, denied.json()["code"]) == (409, "INTERNAL_OPT_OUT")

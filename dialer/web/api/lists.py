@@ -12,6 +12,7 @@ import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.datastructures import State, UploadFile
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, MultipartBody, QueryParameter
 from msgspec import Meta, Struct
 
@@ -93,7 +94,14 @@ class ListController(Controller):
         rows = await lists.page_lists(tx, after=after, limit=limit + 1)
         return page_of([shown(row) for row in rows], limit)
 
-    @post(status_code=201)
+    @post(
+        status_code=201,
+        responses={
+            202: ResponseSpec(
+                ListOut, description="kept, and imported after this", generate_examples=False
+            )
+        },
+    )
     async def upload_list(
         self,
         state: State,
