@@ -20,6 +20,7 @@ from dialer.domain.attempt import Outcome
 from dialer.domain.definition import Definition, placeholders
 from dialer.domain.definition_parse import parse_toml
 from dialer.leads.csv import open_leads
+from dialer.store.campaigns import Campaign
 from dialer.store.facts import Batch
 from dialer.store.tables.accounts import SERIES
 
@@ -59,7 +60,8 @@ def _judge(lead: SimpleNamespace, definition: Definition) -> Verdict:
     )
     batch = Batch(set(), {lead.lead_id: _consents(lead)}, {}, {}, {})
     caller = choose_caller(definition, callers, {})
-    facts = facts_for(lead, definition, caller=caller, sender=sender, batch=batch)
+    campaign = Campaign(row=None, definition=definition)  # its row is not a fact of the law
+    facts = facts_for(lead, campaign, caller=caller, sender=sender, batch=batch)
     return decide(facts, find_packs(definition.campaign.rule_packs), ELEVEN_IST)
 
 
