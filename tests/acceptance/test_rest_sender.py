@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
+
 from sqlalchemy import select, update
 
 from dialer.store.tables import enrolments
@@ -38,26 +39,23 @@ async def test_a_sender_is_replaced_and_its_caller_ids_are_added(service: Servic
     }
 
 
-@pytest.mark.parametrize(
-    ("body", "path", "says"),
-    [
-        ({"caller_ids": [{"number": "1", "series": "140"}]}, "caller_ids[0].number", "+91160"),
-        ({"caller_ids": [{"number": "+911601200001", "series": "160"}]}, "caller_ids[0].series",
-         "allowed: 140, 1600, 1601, ordinary"),
-        ({"caller_ids": [{"number": "+911601200001"}]}, "caller_ids[0].series", "required"),
-        ({"a2p": {"reference": "x", "declared_on": "soon"}}, "a2p.declared_on", "date"),
-        ({"a2p": {"reference": "x"}}, "a2p.declared_on", "required"),
-        ({"ped": "1"}, "ped", "allowed: peid, tmid, a2p, caller_ids"),
-    ],
-)  # fmt: skip  # one case a row
-async def test_a_wrong_field_is_named_with_what_is_allowed(
-    service: Service, body: dict[str, object], path: str, says: str
-) -> None:
-    reply = await service.client.put("/sender", json=body)
-    assert reply.status_code == 400
-    found = reply.json()["errors"][0]
-    assert found["path"] == path
-    assert says in found["message"]
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"caller_ids": [{"number": "1", "series": "140"}]}, "caller_ids[0].number", "+91160"),
+    ({"caller_ids": [{"number": "+911601200001", "series": "160"}]}, "caller_ids[0].series",
+     "allowed: 140, 1600, 1601, ordinary"),
+    ({"caller_ids": [{"number": "+911601200001"}]}, "caller_ids[0].series", "required"),
+    ({"a2p": {"reference": "x", "declared_on": "soon"}}, "a2p.declared_on", "date"),
+    ({"a2p": {"reference": "x"}}, "a2p.declared_on", "required"),
+    ({"ped": "1"}, "ped", "allowed: peid, tmid, a2p, caller_ids"),
+]  # fmt: skip  # one case a row
+
+
+async def test_a_wrong_field_is_named_with_what_is_allowed(service: Service) -> None:
+    for body, path, says in WRONG:
+        reply = await service.client.put("/sender", json=body)
+        assert reply.status_code == 400, reply.text
+        found = reply.json()["errors"][0]
+        assert (found["path"], says in found["message"]) == (path, True), reply.text
     assert await service.get("/sender") == NOBODY
 
 
