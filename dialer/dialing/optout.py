@@ -69,7 +69,8 @@ async def suppress_all(
     suppression there and refuses itself at its slot.
     """
     wanted = sorted(set(phones))
-    added, ringing = 0, []
+    added = 0
+    ringing: list[str] = []
     for first in range(0, len(wanted), _BLOCK):
         await lock_lines(tx, wanted[first : first + _BLOCK])
     for first in range(0, len(wanted), _BLOCK):
