@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -93,7 +93,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database_url=_database_url(environ.get("DATABASE_URL") or None),
         host=host,
         port=port,
-        public_url=_url(environ, "DIALER_PUBLIC_URL", f"http://{_url_host(host)}:{port}", "http"),
+        public_url=(
+            _url(environ, "DIALER_PUBLIC_URL", "", "http")
+            if environ.get("DIALER_PUBLIC_URL")
+            else own_url(host, port)
+        ),
         data_dir=Path(environ.get("DIALER_DATA_DIR") or ".dialer"),
         secret_key=_secret(environ, "DIALER_SECRET_KEY"),
         api_key=_secret(environ, "DIALER_API_KEY"),
@@ -115,6 +119,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
     _refuse_shifted_clock_off_loopback(settings)
     return settings
+
+
+def own_url(host: str, port: int) -> str:
+    """Return how this machine reaches what listens on ``host:port``."""
+    return f"http://{_url_host(host)}:{port}"
+
+
+def at_port(settings: Settings, port: int) -> Settings:
+    """Return the settings with the port that was really taken, when DIALER_BIND left it open."""
+    is_own = settings.public_url == own_url(settings.host, settings.port)
+    public_url = own_url(settings.host, port) if is_own else settings.public_url
+    return replace(settings, port=port, public_url=public_url)
 
 
 def _carrier(
@@ -140,7 +156,7 @@ def _carrier(
 
 def _bind(text: str) -> tuple[str, int]:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text, re.ASCII)
-    if not found or not 0 < int(found[2]) < 65536:
+    if not found or int(found[2]) > 65535:
         raise SettingsError(f"DIALER_BIND: found {text!r}; write host:port such as 127.0.0.1:8000")
     return found[1].strip("[]"), int(found[2])
 
@@ -187,8 +203,10 @@ def _database_url(text: str | None) -> str | None:
 
 def _secret(environ: Mapping[str, str], name: str) -> str | None:
     text = environ.get(name) or None
-    if text is not None and len(text) < 16:
-        raise SettingsError(f"{name}: too short; use 16 characters or more (openssl rand -hex 32)")
+    if text is not None and not (text.isascii() and text.isprintable() and " " not in text):
+        raise SettingsError(
+            f"{name}: use ASCII letters, digits and signs without spaces (openssl rand -hex 32)"
+        )
     return text
 
 

@@ -34,6 +34,8 @@ from dialer.web.context import Context
 
 log = logging.getLogger(__name__)
 
+_LOOK_AT_DATABASE_EVERY_S = 2.0
+
 
 @dataclass(slots=True)
 class Drain:
@@ -62,6 +64,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
     """
     async with AsyncExitStack() as stack:
         url = settings.database_url
+        held = None
         if url is None:
             held = await asyncio.to_thread(embedded.acquire, settings.data_dir)
             stack.callback(held.release)
@@ -78,7 +81,25 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
             raise
         except (OSError, SQLAlchemyError, TimeoutError) as error:
             raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
+        if held is not None:
+            keeper = asyncio.create_task(_keep_running(db, held))
+            stack.callback(keeper.cancel)
         yield db
+
+
+async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:
+    """Start the embedded server again when it was killed; transactions find it by themselves."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_DATABASE_EVERY_S)
+        try:
+            async with db.begin():
+                pass
+        except (OSError, SQLAlchemyError, TimeoutError) as error:
+            log.error("embedded_postgres_gone", extra={"error": type(error).__name__})
+            try:
+                await asyncio.to_thread(held.ensure_running)
+            except Unavailable as still:
+                log.error("embedded_postgres_not_back", extra={"detail": str(still)})
 
 
 def _why(error: Exception) -> str:

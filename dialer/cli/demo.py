@@ -31,7 +31,7 @@ from dialer.errors import UsageError
 from dialer.leads.load import ImportResult, import_leads
 from dialer.reports.export import export_file, parse_format
 from dialer.reports.view import summary_table
-from dialer.settings import Settings
+from dialer.settings import Settings, at_port, own_url
 from dialer.store import campaigns
 from dialer.store.callers import upsert_callers, upsert_sender
 from dialer.store.engine import Tx
@@ -78,9 +78,8 @@ async def _demo(args: argparse.Namespace, settings: Settings) -> int:
     tell: Tell = _silently if args.json else say
     tell(f"A new data folder for this run: {settings.data_dir}")
     tell(f"Product time starts at {STARTS_AT}; the clock is shifted, so any hour is a good hour.")
-    sock = bind(settings.host, 0)
-    port = sock.getsockname()[1]
-    settings = replace(settings, port=port, public_url=f"http://{settings.host}:{port}")
+    sock = bind(settings.host, settings.port)
+    settings = at_port(settings, sock.getsockname()[1])
     stop = Stop()
     with sock, on_signals(stop):
         async with open_runtime(settings) as runtime, serving(runtime, sock), ticking(runtime):
@@ -106,6 +105,8 @@ def rehearsal_settings(settings: Settings) -> Settings:
     return replace(
         settings,
         host="127.0.0.1",
+        port=0,
+        public_url=own_url("127.0.0.1", 0),
         data_dir=(settings.data_dir / "demo" / stamp).absolute(),
         clock_start=datetime.fromisoformat(STARTS_AT),
         clock_start_text=STARTS_AT,

@@ -10,7 +10,7 @@ from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, run_until_stopped
 from dialer.cli.shared import Commands, command, print_json, say
 from dialer.errors import UsageError
-from dialer.settings import Settings
+from dialer.settings import Settings, at_port, own_url
 
 
 def add_commands(commands: Commands) -> None:
@@ -25,6 +25,7 @@ def add_commands(commands: Commands) -> None:
 
 async def _up(args: argparse.Namespace, settings: Settings) -> int:
     sock = bind(settings.host, settings.port)
+    settings = at_port(settings, sock.getsockname()[1])
     stop = Stop()
     with sock, on_signals(stop):
         async with open_runtime(settings) as runtime:
@@ -40,7 +41,7 @@ async def _up(args: argparse.Namespace, settings: Settings) -> int:
 
 def _announce(args: argparse.Namespace, runtime: Runtime) -> None:
     settings, context = runtime.settings, runtime.context
-    url = f"http://{settings.host}:{settings.port}"
+    url = own_url(settings.host, settings.port)
     if args.json:
         print_json(
             {
@@ -61,6 +62,7 @@ async def _web(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"--processes: found {args.processes}; use 1 or more")
     inherited = args.socket is not None
     sock = socket.socket(fileno=args.socket) if inherited else bind(settings.host, settings.port)
+    settings = at_port(settings, sock.getsockname()[1])
     stop = Stop()
     with sock, on_signals(stop):
         if args.processes > 1:

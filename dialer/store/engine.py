@@ -32,7 +32,8 @@ def asyncpg_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
         raise Unavailable("DATABASE_URL: only postgresql:// addresses are supported")
-    return f"postgresql+asyncpg://{rest}"
+    # libpq's word for it; asyncpg's driver calls the same choice ssl.
+    return f"postgresql+asyncpg://{rest.replace('sslmode=', 'ssl=')}"
 
 
 def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:

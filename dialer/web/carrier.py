@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 XML = "application/xml"
 _MARKED = {MARKER[0]: MARKER[1]}
 _FORBIDDEN = 403
+_MAX_CALLBACK_BYTES = 256 * 1024  # a callback has some dozens of short fields
 
 
 def _forbidden() -> Response[bytes]:
@@ -66,7 +67,12 @@ def _is_authentic(context: Context, request: Request[Any, Any, Any], form: Form)
     return is_signed("POST", url, form, request.headers, context.carrier_token)
 
 
-@post("/plivo/{attempt:str}/{mac:str}/{kind:str}", status_code=200, include_in_schema=False)
+@post(
+    "/plivo/{attempt:str}/{mac:str}/{kind:str}",
+    status_code=200,
+    include_in_schema=False,
+    request_max_body_size=_MAX_CALLBACK_BYTES,
+)
 async def on_callback(
     request: Request[Any, Any, Any],
     state: State,
@@ -139,7 +145,12 @@ async def _leave_or_hang_up(context: Context, heard: Heard) -> None:
         log.warning("machine_not_ended", extra={"attempt_id": attempt.id, "detail": str(error)})
 
 
-@post("/plivo/inbound", status_code=200, include_in_schema=False)
+@post(
+    "/plivo/inbound",
+    status_code=200,
+    include_in_schema=False,
+    request_max_body_size=_MAX_CALLBACK_BYTES,
+)
 async def on_inbound(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
     """A call to one of our numbers, or a hangup without a better address: nothing to say."""
     context: Context = state.context

@@ -17,9 +17,7 @@ from dialer.web.api import ROUTES as API_ROUTES
 from dialer.web.context import Context
 from dialer.web.document import DocumentPlugin
 from dialer.web.problems import HANDLERS
-from dialer.web.transaction import API_PREFIX, transactions
-
-MAX_BODY_BYTES = 512 * 1024 * 1024  # a CSV of a few million leads
+from dialer.web.transaction import API_PREFIX, MAX_BODY_BYTES, transactions
 
 
 def get_tx(request: Request[Any, Any, Any]) -> Tx:

@@ -30,6 +30,8 @@ from dialer.web.context import Context
 from dialer.web.problems import MEDIA_TYPE, RERUN, of_error, problem, response
 
 API_PREFIX = "/api/v1"
+MAX_BODY_BYTES = 512 * 1024 * 1024  # a CSV of a few million leads
+_TOO_LARGE = f"a request may have {MAX_BODY_BYTES // 1024 // 1024} MiB; split the file"
 
 # Set on the request's state by a handler.
 COMMIT_ANYWAY = "dialer_commit_anyway"  # the refusal is itself a fact to keep: commit its rows
@@ -81,7 +83,10 @@ def transactions(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         body = await _read(receive)
-        captured = await _run(app, scope, body)
+        if body is None:
+            captured = await _say(scope, *problem(413, "Too large", _TOO_LARGE))
+        else:
+            captured = await _run(app, scope, body)
         for message in captured.messages:
             await send(message)
 
@@ -203,13 +208,17 @@ def _request_hash(scope: HTTPScope, body: bytes) -> bytes:
     return sha256(target.encode() + body).digest()
 
 
-async def _read(receive: Receive) -> bytes:
-    chunks = []
+async def _read(receive: Receive) -> bytes | None:
+    """Return the whole body, or None if it is larger than we take."""
+    chunks, size = [], 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             break
         chunks.append(message["body"])
+        size += len(message["body"])
+        if size > MAX_BODY_BYTES:
+            return None
         if not message.get("more_body"):
             break
     return b"".join(chunks)

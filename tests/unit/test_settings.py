@@ -13,6 +13,7 @@ from dialer.errors import SettingsError
 from dialer.settings import (
     RecoveryBounds,
     Settings,
+    at_port,
     is_loopback,
     offset_for,
     read_settings,
@@ -154,7 +155,6 @@ def test_both_keys_are_plivo_none_is_the_twin_and_anything_else_stops(
         ("DIALER_BIND", ":8000"),
         ("DIALER_BIND", "localhost"),
         ("DIALER_BIND", "localhost:http"),
-        ("DIALER_BIND", "localhost:0"),
         ("DIALER_BIND", "localhost:70000"),
         ("DIALER_BIND", "localhost:²"),
         ("DIALER_BIND", "http://localhost:8000"),
@@ -178,8 +178,8 @@ def test_both_keys_are_plivo_none_is_the_twin_and_anything_else_stops(
         ("DATABASE_URL", "sqlite:///dialer.db"),
         ("DATABASE_URL", "mysql://root@db/dialer"),
         ("DATABASE_URL", "db.example.com:5432"),
-        ("DIALER_SECRET_KEY", "short"),
-        ("DIALER_API_KEY", "short"),
+        ("DIALER_SECRET_KEY", "two words"),
+        ("DIALER_API_KEY", "two\nlines"),
         ("DIALER_CLOCK_START", "tomorrow"),
         ("DIALER_CLOCK_START", "2026-11-23"),
         ("DIALER_CLOCK_START", "2026-11-23T11:00:00"),
@@ -201,12 +201,12 @@ def test_a_bad_value_is_one_line_that_names_the_variable(name: str, value: str) 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("DIALER_SECRET_KEY", "pA55-w0rd"),
-        ("DIALER_API_KEY", "pA55-w0rd"),
-        ("DATABASE_URL", "mysql://root:pA55-w0rd@db/dialer"),
-        ("DIALER_PUBLIC_URL", "https://me:pA55-w0rd@calls.example.com"),
-        ("OPENAI_BASE_URL", "https://me:pA55-w0rd@example.com:port/v1"),
-        ("DEEPGRAM_URL", "wss://me:pA55-w0rd@speech.example.com"),
+        ("DIALER_SECRET_KEY", "pA55 w0rd"),
+        ("DIALER_API_KEY", "pA55 w0rd"),
+        ("DATABASE_URL", "mysql://root:pA55 w0rd@db/dialer"),
+        ("DIALER_PUBLIC_URL", "https://me:pA55 w0rd@calls.example.com"),
+        ("OPENAI_BASE_URL", "https://me:pA55 w0rd@example.com:port/v1"),
+        ("DEEPGRAM_URL", "wss://me:pA55 w0rd@speech.example.com"),
     ],
 )
 def test_a_refused_secret_is_not_repeated(name: str, value: str) -> None:
@@ -281,3 +281,10 @@ def test_loopback_is_this_machine_and_nothing_that_looks_like_it(url: str, local
 def test_the_clock_offset_leads_from_now_to_the_start() -> None:
     start, now = datetime(2026, 11, 23, 11, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert offset_for(start, now) == timedelta(hours=25)
+
+
+def test_port_0_is_filled_in_with_the_port_that_was_taken() -> None:
+    settings = at_port(read_settings({"DIALER_BIND": "0.0.0.0:0"}), 4321)
+    assert (settings.port, settings.public_url) == (4321, "http://127.0.0.1:4321")
+    public = {"DIALER_BIND": "127.0.0.1:0", "DIALER_PUBLIC_URL": "https://calls.example.com"}
+    assert at_port(read_settings(public), 4321).public_url == "https://calls.example.com"
