@@ -12,7 +12,7 @@ from typing import Any
 from dialer.cli.parser import parser
 from dialer.errors import DialerError, UsageError
 from dialer.logs import configure_logs, hide
-from dialer.settings import read_settings
+from dialer.settings import read_settings, secrets_of
 
 _STAYING = ("up", "web", "worker")
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logs(logging.INFO if args.command in _STAYING else logging.ERROR)
     try:
         settings = read_settings(os.environ)
-        for secret in (settings.secret_key, settings.api_key, settings.plivo_auth_token):
+        for secret in secrets_of(settings):
             hide(secret)
         return _run(args.run(args, settings))
     except DialerError as error:

@@ -186,8 +186,14 @@ def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> N
         library.handlers.clear()
         library.propagate = True
     # A line for every request or tick says nothing that a row does not say better.
-    for name in ("uvicorn.access", "apscheduler", "aiohttp.access", "alembic"):
+    for name in ("uvicorn.access", "uvicorn.error", "apscheduler", "aiohttp.access", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """uvicorn calls every upgrade that we refuse with a reply of our own an error; it is none."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _log_uncaught(

@@ -121,6 +121,21 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def secrets_of(settings: Settings) -> list[str | None]:
+    """Return everything that no log line may hold."""
+    database = urlsplit(settings.database_url or "")
+    return [
+        settings.secret_key,
+        settings.api_key,
+        settings.plivo_auth_token,
+        settings.deepgram_api_key,
+        settings.openai_api_key,
+        settings.cartesia_api_key,
+        settings.elevenlabs_api_key,
+        database.password,
+    ]
+
+
 def own_url(host: str, port: int) -> str:
     """Return how this machine reaches what listens on ``host:port``."""
     return f"http://{_url_host(host)}:{port}"

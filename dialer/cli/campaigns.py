@@ -10,20 +10,28 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.live import Live
 
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import carrier_rest, keys_of, law_of
-from dialer.cli.shared import Commands, Run, command, group, opened, print_json, say
+from dialer.cli.shared import (
+    SHOWN_ZONE,
+    Commands,
+    Run,
+    command,
+    group,
+    opened,
+    print_json,
+    read_bytes,
+    say,
+)
 from dialer.dialing import lifecycle
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
-from dialer.errors import InvalidInput
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
 from dialer.settings import Settings
@@ -32,7 +40,6 @@ from dialer.store.engine import Database, Tx
 from dialer.store.lists import list_by_name
 from dialer.web.api.campaigns import shown
 
-SHOWN_ZONE = ZoneInfo("Asia/Kolkata")  # where the people are called, wherever the server is
 _LOOK_EVERY_S = 0.5
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
@@ -59,7 +66,7 @@ def add_commands(commands: Commands) -> None:
 
 
 async def _create(args: argparse.Namespace, settings: Settings) -> int:
-    definition = parse_toml(read_text(args.file), source=str(args.file))
+    definition = parse_toml(read_bytes(args.file).decode("utf-8", "replace"), source=str(args.file))
     name = args.name or definition.campaign.name
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     law = law_of(settings, keys_of(settings))
@@ -80,18 +87,6 @@ async def _create(args: argparse.Namespace, settings: Settings) -> int:
         say(f"Campaign {name}: a draft with {numbers['leads']} leads. Start it with")
         say(f"  dialer campaign start {name!r}")
     return 0
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text, or one clear line."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InvalidInput(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path}: not a UTF-8 text file; save it as UTF-8") from None
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _move_to(state: CampaignState) -> Run:

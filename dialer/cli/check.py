@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import keys_of, law_of
-from dialer.cli.shared import Commands, command, opened, print_json, say
+from dialer.cli.shared import SHOWN_ZONE, Commands, command, opened, print_json, say
 from dialer.cli.suppress import read_phone
 from dialer.dialing.explain import explain
 from dialer.errors import UsageError
@@ -34,6 +34,10 @@ def read_instant(text: str | None) -> datetime | None:
     return at
 
 
+def _shown(at: datetime) -> str:
+    return at.astimezone(SHOWN_ZONE).isoformat(timespec="seconds")
+
+
 async def _check(args: argparse.Namespace, settings: Settings) -> int:
     at, phone = read_instant(args.at), read_phone(args.phone, where="PHONE")
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
@@ -57,11 +61,11 @@ async def _check(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
         return 0
-    say(f"{'ALLOWED' if verdict.allowed else 'DENIED'} at {decided_at.isoformat()}")
+    say(f"{'ALLOWED' if verdict.allowed else 'DENIED'} at {_shown(decided_at)}")
     for finding in verdict.findings:
         say(f"  {finding.code} ({finding.rule_id or 'always'}): {finding.detail}")
     if verdict.allowed:
         say(f"  every rule passes: {', '.join(verdict.evaluated)}")
     if verdict.next_allowed_at is not None:
-        say(f"  next allowed at {verdict.next_allowed_at.isoformat()}")
+        say(f"  next allowed at {_shown(verdict.next_allowed_at)}")
     return 0

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from dialer.cli.shared import Commands, command, group, opened, print_json, say
 from dialer.errors import InvalidInput, UsageError
-from dialer.leads.load import import_leads
+from dialer.leads.load import ImportResult, import_leads
 from dialer.settings import Settings
+from dialer.store.engine import Tx
+from dialer.store.lists import lock_idle
 
 
 def add_commands(commands: Commands) -> None:
@@ -38,16 +40,19 @@ def read_mapping(pairs: Sequence[str]) -> Mapping[str, str]:
     return mapping
 
 
+async def _load(tx: Tx, args: argparse.Namespace, mapping: Mapping[str, str]) -> ImportResult:
+    await lock_idle(tx, args.list)  # an upload that waits would be lost
+    return await import_leads(
+        tx, name=args.list, data=args.file, mapping=mapping, default_region=args.region
+    )
+
+
 async def _import(args: argparse.Namespace, settings: Settings) -> int:
     mapping = read_mapping(args.map)
     if not args.file.is_file():
         raise InvalidInput(f"{args.file}: no such file; give the path of a CSV file")
     async with opened(settings) as db:
-        result = await db.run(
-            lambda tx: import_leads(
-                tx, name=args.list, data=args.file, mapping=mapping, default_region=args.region
-            )
-        )
+        result = await db.run(lambda tx: _load(tx, args, mapping))
     counts = {
         "rows": result.rows,
         "loaded": result.loaded,

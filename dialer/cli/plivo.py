@@ -1,4 +1,4 @@
-"""`dialer plivo setup` and `doctor`."""
+"""`dialer plivo setup` and `doctor`: make the carrier account ready, and find what is not."""
 
 from __future__ import annotations
 
@@ -58,14 +58,16 @@ async def _doctor(args: argparse.Namespace, settings: Settings) -> int:
     law = law_of(settings, keys_of(settings))
     async with opened(settings) as db, db.begin() as tx:
         callers = {number: row.series for number, row in (await facts.caller_rows(tx)).items()}
-        needs = [need_of(one, law) for one in await campaigns.in_state(tx, *_OPEN)]
+        open_campaigns = await campaigns.in_state(tx, *_OPEN)
     findings = await doctor(
         carrier_rest(settings),
         public_url=settings.public_url,
         marker=MARKER,
         caller_series=callers,
-        campaigns=needs,
-        speech=_speech(settings),
+        campaigns=[need_of(one, law) for one in open_campaigns],
+        speech=_speech(
+            settings, is_needed=any(one.definition.is_streamed for one in open_campaigns)
+        ),
     )
     if args.json:
         print_json({"findings": [_plain(finding) for finding in findings]})
@@ -90,21 +92,24 @@ def need_of(campaign: Campaign, law: Law) -> CampaignNeed:
     )
 
 
-def _speech(settings: Settings) -> Sequence[SpeechService]:
-    def service(name: str, url: str, default: str, key: str | None) -> SpeechService:
-        return SpeechService(
+def _speech(settings: Settings, *, is_needed: bool) -> Sequence[SpeechService]:
+    """Return the providers to look at: those set up, and all once a campaign talks."""
+    found = [
+        ("deepgram", settings.deepgram_url, DEEPGRAM_URL, settings.deepgram_api_key),
+        ("openai", settings.openai_base_url, OPENAI_BASE_URL, settings.openai_api_key),
+        ("cartesia", settings.cartesia_url, CARTESIA_URL, settings.cartesia_api_key),
+        ("elevenlabs", settings.elevenlabs_url, ELEVENLABS_URL, settings.elevenlabs_api_key),
+    ]
+    return [
+        SpeechService(
             name=name,
             base_url=url,
             has_key=bool(key),
             needs_key=url == default,
             key_name=f"{name.upper()}_API_KEY",
         )
-
-    return [
-        service("deepgram", settings.deepgram_url, DEEPGRAM_URL, settings.deepgram_api_key),
-        service("openai", settings.openai_base_url, OPENAI_BASE_URL, settings.openai_api_key),
-        service("cartesia", settings.cartesia_url, CARTESIA_URL, settings.cartesia_api_key),
-        service("elevenlabs", settings.elevenlabs_url, ELEVENLABS_URL, settings.elevenlabs_api_key),
+        for name, url, default, key in found
+        if key or url != default or (is_needed and name != "elevenlabs")
     ]
 
 

@@ -7,7 +7,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.console import Console
@@ -15,10 +17,12 @@ from rich.table import Table
 
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import open_database
+from dialer.errors import InvalidInput
 from dialer.settings import Settings
 from dialer.store.engine import Database
 
 Run = Callable[[argparse.Namespace, Settings], Awaitable[int]]
+SHOWN_ZONE = ZoneInfo("Asia/Kolkata")  # where the people are called, wherever the server is
 Commands = Any  # argparse's own type for sub-parsers is private
 
 
@@ -42,6 +46,16 @@ def group(commands: Commands, name: str, help_text: str) -> Commands:
     """Add a command that has sub-commands."""
     made = commands.add_parser(name, help=help_text, description=help_text)
     return made.add_subparsers(dest=f"{name}_command", required=True, metavar="COMMAND")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; `InvalidInput` says in one line why it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidInput(f"{path}: no such file") from None
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def print_json(value: Any) -> None:

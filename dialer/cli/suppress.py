@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from dialer.app.runtime import carrier_rest
-from dialer.cli.campaigns import read_text
-from dialer.cli.shared import Commands, command, group, opened, print_json, say, table
+from dialer.cli.shared import (
+    Commands,
+    command,
+    group,
+    opened,
+    print_json,
+    read_bytes,
+    say,
+    table,
+)
 from dialer.dialing.hang_up import end_calls
-from dialer.dialing.optout import suppress
+from dialer.dialing.optout import suppress_all
 from dialer.domain.lead import PhoneProblem, normalise_phone
 from dialer.errors import FieldError, InvalidInput
+from dialer.leads.phone_file import read_phones
 from dialer.settings import Settings
 from dialer.store.suppressions import list_suppressions
 
@@ -35,22 +45,20 @@ def read_phone(text: str, *, where: str) -> str:
     return phone
 
 
-async def _suppress_all(settings: Settings, phones: list[str], *, source: str, reason: str) -> None:
+async def _suppress(settings: Settings, phones: Sequence[str], *, source: str, reason: str) -> int:
+    """Suppress in one transaction, then end calls to the numbers; return how many are new."""
     async with opened(settings) as db:
-        to_end: list[str] = []
-        for phone in phones:
-            to_end += await db.run(
-                lambda tx, phone=phone: suppress(  # type: ignore[misc]
-                    tx, phone=phone, source=source, reason=reason
-                )
-            )
+        added, to_end = await db.run(
+            lambda tx: suppress_all(tx, phones, source=source, reason=reason)
+        )
         if to_end:
             await end_calls(db, carrier_rest(settings), to_end)
+    return added
 
 
 async def _add(args: argparse.Namespace, settings: Settings) -> int:
     phone = read_phone(args.phone, where="PHONE")
-    await _suppress_all(settings, [phone], source="cli", reason=args.reason)
+    await _suppress(settings, [phone], source="cli", reason=args.reason)
     if args.json:
         print_json({"phone": phone, "scope": "everywhere", "reason": args.reason})
     else:
@@ -59,18 +67,22 @@ async def _add(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _import(args: argparse.Namespace, settings: Settings) -> int:
-    """All numbers are read before the first is suppressed: a bad line changes nothing."""
-    lines = read_text(args.file).splitlines()
-    cells = [(n, line.split(",")[0].strip()) for n, line in enumerate(lines, 1) if line.strip()]
-    if cells and not any(char.isdigit() for char in cells[0][1]):
-        cells = cells[1:]  # a heading
-    phones = [read_phone(cell, where=f"{args.file} line {number}") for number, cell in cells]
-    await _suppress_all(settings, phones, source="import", reason=args.reason)
+    """Every number that can be read is suppressed; the others are named by their line."""
+    found = read_phones(read_bytes(args.file))
+    added = await _suppress(settings, found.phones, source="import", reason=args.reason)
     if args.json:
-        print_json({"suppressed": len(phones)})
+        print_json(
+            {
+                "rows": found.rows,
+                "added": added,
+                "problems": [{"line": line, "reason": why} for line, why in found.problems],
+            }
+        )
     else:
-        say(f"{len(phones)} numbers are suppressed everywhere.")
-    return 0
+        say(f"{len(found.phones)} numbers are suppressed everywhere, {added} of them new.")
+        for line, why in found.problems:
+            say(f"  {args.file} line {line}: {why}")
+    return 1 if found.problems else 0
 
 
 async def _list(args: argparse.Namespace, settings: Settings) -> int:

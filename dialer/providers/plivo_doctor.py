@@ -20,6 +20,7 @@ import aiohttp
 from dialer.errors import ProviderError
 from dialer.providers.plivo_records import OwnedNumber
 from dialer.providers.plivo_rest import PlivoRest
+from dialer.settings import is_loopback
 
 _ROUND_TRIPS = 5
 # Making a call costs one round trip and a dial slot is 500 ms at 2 CPS.
@@ -81,7 +82,7 @@ async def doctor(
         parts = await asyncio.gather(
             check_credentials(rest),
             check_numbers(rest, sorted(caller_series)),
-            check_public_url(session, public_url, marker),
+            check_public_url(session, public_url, marker, carrier_url=rest.api_url),
             check_carrier_distance(session, rest, clock),
             *(check_speech(session, service) for service in speech),
         )
@@ -172,18 +173,27 @@ def check_series(need: CampaignNeed, declared: Mapping[str, str]) -> Finding:
 
 
 async def check_public_url(
-    session: aiohttp.ClientSession, public_url: str, marker: tuple[str, str]
+    session: aiohttp.ClientSession, public_url: str, marker: tuple[str, str], *, carrier_url: str
 ) -> list[Finding]:
-    """Reach ourselves the way Plivo will: over HTTPS, and with a WebSocket upgrade."""
+    """Reach ourselves the way Plivo will: over HTTPS, and with a WebSocket upgrade.
+
+    A carrier on this machine (the twin) needs neither encryption nor a public address.
+    """
     public_url = public_url.rstrip("/")
     found = [
         await _reaches_us(session, f"{public_url}/health/live", marker),
         await _upgrade_reaches_us(session, public_url, marker),
     ]
-    if urlsplit(public_url).scheme != "https":
-        fix = "set DIALER_PUBLIC_URL to an https:// address; Plivo does not call plain HTTP safely"
-        found.append(Finding("public URL is encrypted", False, public_url, fix))
-    return found
+    encryption = judge_encryption(public_url, carrier_url)
+    return [*found, encryption] if encryption is not None else found
+
+
+def judge_encryption(public_url: str, carrier_url: str) -> Finding | None:
+    """Find fault with plain HTTP, unless the carrier is on this machine."""
+    if urlsplit(public_url).scheme == "https" or is_loopback(carrier_url):
+        return None
+    fix = "set DIALER_PUBLIC_URL to an https:// address; Plivo does not call plain HTTP safely"
+    return Finding("public URL is encrypted", False, public_url, fix)
 
 
 _PUBLIC_FIX = "let DIALER_PUBLIC_URL point here: open the tunnel or proxy, pass WebSockets through"

@@ -161,16 +161,17 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_libraries_write_through_us_and_add_nothing_raw(stream: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").info(
+    logging.getLogger("uvicorn.error").warning(
         "Uvicorn running on %s://%s:%d",
         "http",
         "127.0.0.1",
         8000,
         extra={"color_message": f"\x1b[1m{PHONE}\x1b[0m"},
     )
-    logging.getLogger("uvicorn.error").info(
+    logging.getLogger("uvicorn.error").warning(
         '%s - "WebSocket %s" [accepted]', ("127.0.0.1", 54321), f"/x?to=%2B91{PHONE}"
     )
+    logging.getLogger("uvicorn.error").info("Started server process")
     logging.getLogger("uvicorn.access").info("GET /health/live 200")
     logging.getLogger("asyncio").error("Task exception was never retrieved: %r", [PHONE])
     found = lines(stream)
