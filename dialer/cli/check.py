@@ -9,10 +9,10 @@ from datetime import datetime
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import keys_of, law_of
 from dialer.cli.shared import SHOWN_ZONE, Commands, command, opened, print_json, say
-from dialer.cli.suppress import read_phone
 from dialer.dialing.explain import explain
 from dialer.errors import UsageError
 from dialer.settings import Settings
+from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
@@ -39,7 +39,7 @@ def _shown(at: datetime) -> str:
 
 
 async def _check(args: argparse.Namespace, settings: Settings) -> int:
-    at, phone = read_instant(args.at), read_phone(args.phone, where="PHONE")
+    at, phone = read_instant(args.at), read_phone(args.phone, "PHONE")
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     law = law_of(settings, keys_of(settings))
     async with opened(settings) as db, db.begin() as tx:

@@ -19,11 +19,10 @@ from dialer.cli.shared import (
 )
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.optout import suppress_all
-from dialer.domain.lead import PhoneProblem, normalise_phone
-from dialer.errors import FieldError, InvalidInput
 from dialer.leads.phone_file import read_phones
 from dialer.settings import Settings
 from dialer.store.suppressions import list_suppressions
+from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
@@ -35,14 +34,6 @@ def add_commands(commands: Commands) -> None:
     many.add_argument("file", type=Path, metavar="FILE")
     many.add_argument("--reason", default="opt_out")
     command(listed, "list", _list, "show the list")
-
-
-def read_phone(text: str, *, where: str) -> str:
-    """Return the number in E.164; `InvalidInput` names where it stood."""
-    phone = normalise_phone(text.strip())
-    if isinstance(phone, PhoneProblem):
-        raise InvalidInput(f"{where}: {phone.reason}", [FieldError(where, phone.reason)])
-    return phone
 
 
 async def _suppress(settings: Settings, phones: Sequence[str], *, source: str, reason: str) -> int:
@@ -57,7 +48,7 @@ async def _suppress(settings: Settings, phones: Sequence[str], *, source: str, r
 
 
 async def _add(args: argparse.Namespace, settings: Settings) -> int:
-    phone = read_phone(args.phone, where="PHONE")
+    phone = read_phone(args.phone, "PHONE")
     await _suppress(settings, [phone], source="cli", reason=args.reason)
     if args.json:
         print_json({"phone": phone, "scope": "everywhere", "reason": args.reason})

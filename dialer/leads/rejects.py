@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 
+from dialer.domain.spreadsheet import neutral
 from dialer.leads.columns import REJECT_COLUMNS
 from dialer.leads.csv import Reject
 from dialer.store.engine import Tx
 from dialer.store.tables import rejects as rejects_table
-
-#: What a spreadsheet takes for a formula at the beginning of a cell.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rejects_csv(
@@ -30,11 +27,11 @@ def rejects_csv(
     """
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
-    writer.writerow([*REJECT_COLUMNS, *map(_neutral, header or ("raw",))])
+    writer.writerow([*REJECT_COLUMNS, *map(neutral, header or ("raw",))])
     for reject in rejects:
         cells = _cells(reject.raw, delimiter) if header else [reject.raw]
         found = [str(reject.line), reject.column or "", reject.reason, *cells]
-        writer.writerow(map(_neutral, found))
+        writer.writerow(map(neutral, found))
     return target.getvalue()
 
 
@@ -55,7 +52,3 @@ def _cells(raw: str, delimiter: str) -> list[str]:
         return next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True), [])
     except csv.Error:
         return [raw]
-
-
-def _neutral(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) else cell

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 
+from dialer.domain.spreadsheet import neutral
 from dialer.errors import FieldError, InvalidInput
 from dialer.reports.results import Column, Row
 
@@ -26,24 +26,9 @@ Format = Literal["csv", "json", "xlsx", "parquet"]
 Write: TypeAlias = Callable[[Sequence[Row]], None]
 Encoder: TypeAlias = Callable[[BinaryIO, Sequence[Column]], AbstractContextManager[Write]]
 
-#: What a spreadsheet takes for a formula at the beginning of a cell, also behind spaces and, in
-#: some languages, in its full-width form; tab, CR and LF may split the cell and start another.
-_FORMULA: Final = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
-#: Computing these gives the same again: phones in E.164 stay as they are for whoever reads the
-#: file with a program, and so do negative amounts.
-_PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SHEET_ROWS: Final = 1_048_576  # of a worksheet, the header among them
 _SHEET_COLUMNS: Final = 16_384
 _EXACT: Final = 2**53  # a worksheet's numbers are IEEE doubles
-
-
-def neutral(text: str) -> str:
-    """Return ``text`` so that no spreadsheet runs it: a formula gets a leading apostrophe."""
-    if text[:1].isalnum():  # nearly every cell
-        return text
-    if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text):
-        return "'" + text
-    return text
 
 
 @contextmanager

@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialer.domain.spreadsheet import neutral
 from dialer.errors import InvalidInput
 from dialer.reports import encode
-from dialer.reports.encode import ENCODERS, Format, neutral
+from dialer.reports.encode import ENCODERS, Format
 from dialer.reports.export import CONTENT_TYPES, parse_format
 from dialer.reports.results import Column
 
