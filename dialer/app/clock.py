@@ -27,16 +27,14 @@ async def set_clock(db: Database, settings: Settings) -> timedelta:
 
 async def _set(tx: Tx, start: datetime | None, text: str | None) -> timedelta:
     a = accounts.c
-    row = (
-        await tx.execute(
-            select(a.clock_offset_us, a.clock_start, a.chain_count, func.clock_timestamp())
-            .where(a.id == tx.account_id)
-            .with_for_update(key_share=True)
-        )
-    ).one()
-    stored = timedelta(microseconds=row.clock_offset_us)
+    query = select(a.clock_offset_us, a.clock_start, a.chain_count, func.clock_timestamp())
+    row = (await tx.execute(query.where(a.id == tx.account_id))).one()
     if start is None or text == row.clock_start:
-        return stored
+        return timedelta(microseconds=row.clock_offset_us)
+    locked = query.where(a.id == tx.account_id).with_for_update(key_share=True)
+    row = (await tx.execute(locked)).one()
+    if text == row.clock_start:  # another process was first with the same wish
+        return timedelta(microseconds=row.clock_offset_us)
     if start < tx.now and await _has_history(tx, row.chain_count):
         raise SettingsError(
             f"DIALER_CLOCK_START: {text} is before this database's present product time "

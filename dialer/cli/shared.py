@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import open_database
 from dialer.errors import InvalidInput
@@ -28,9 +29,10 @@ Commands = Any  # argparse's own type for sub-parsers is private
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Yield the database for one command."""
+    """Yield the database for one command, at the product time that the settings ask for."""
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     async with open_database(settings, migrate=False) as db:
+        await set_clock(db, settings)
         yield db
 
 

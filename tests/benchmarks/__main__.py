@@ -1,0 +1,47 @@
+"""Run the benchmarks named, or all, and print one line a figure."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from dialer.store import embedded
+from tests.benchmarks import claim, decide, leads_in, make_call
+from tests.benchmarks.figure import Figure
+
+BENCHMARKS = {
+    "decide": decide.run,
+    "claim": claim.run,
+    "import": leads_in.run,
+    "make-call": make_call.run,
+}
+
+
+async def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    print(f"{'what':52} {'ours':>16} {'reference':>16}  ratio")
+    with tempfile.TemporaryDirectory(prefix="dialer-bench-") as folder:
+        postgres = embedded.acquire(Path(folder))
+        try:
+            for name in names or BENCHMARKS:
+                for figure in await BENCHMARKS[name](postgres.cluster.dsn):
+                    show(figure)
+        finally:
+            postgres.release()
+    return 0
+
+
+def show(figure: Figure) -> None:
+    ours = f"{figure.ours:,.0f} {figure.unit}"
+    reference = f"{figure.reference:,.0f} {figure.unit}"
+    ratio = figure.ours / figure.reference
+    print(f"{figure.what:52} {ours:>16} {reference:>16}  {ratio:.2f} x {figure.against}")
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -1,0 +1,41 @@
+"""What a benchmark returns, and databases to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from dialer.store.engine import Database, create_engine
+from dialer.store.migrate import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Both sides in ``unit``; ``against`` names the reference."""
+
+    what: str
+    ours: float
+    reference: float
+    unit: str
+    against: str
+
+
+@asynccontextmanager
+async def fresh_database(dsn: str) -> AsyncIterator[Database]:
+    """A migrated database of its own, dropped afterwards."""
+    name = f"bench_{uuid4().hex}"
+    admin = await asyncpg.connect(dsn)
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    engine = create_engine(urlunsplit(urlsplit(dsn)._replace(path=f"/{name}")))
+    try:
+        await upgrade(engine)
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await admin.close()
