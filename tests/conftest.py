@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -13,7 +14,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from dialer.store import embedded
+from dialer.store import embedded, migrate
+from dialer.store.engine import create_engine
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -35,22 +37,73 @@ def postgres_dsn() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+class Databases:
+    """Creates databases for tests on one server, and drops each when its test is over."""
+
+    def __init__(self, connection: asyncpg.Connection, dsn: str) -> None:
+        self._connection, self._dsn = connection, dsn
+        self._names: list[str] = []
+
+    async def create(self, template: str = "template1", prefix: str = "test") -> str:
+        """Copy ``template`` and return the copy's name."""
+        name = f"{prefix}_{uuid4().hex}"
+        await self._connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._names.append(name)
+        return name
+
+    def url(self, name: str) -> str:
+        """The address of a database in the form SQLAlchemy takes."""
+        return urlunsplit(
+            urlsplit(self._dsn)._replace(scheme="postgresql+asyncpg", path=f"/{name}")
+        )
+
+    async def drop_all(self) -> None:
+        for name in self._names:
+            await self._connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@asynccontextmanager
+async def _databases(dsn: str) -> AsyncIterator[Databases]:
+    connection = await asyncpg.connect(dsn)
+    databases = Databases(connection, dsn)
+    try:
+        yield databases
+    finally:
+        await databases.drop_all()
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def migrated_database(postgres_dsn: str) -> AsyncIterator[str]:
+    """The name of a database at the newest schema, to be copied: faster than migrating anew."""
+    async with _databases(postgres_dsn) as databases:
+        name = await databases.create(prefix="template")
+        engine = create_engine(databases.url(name))
+        await migrate.upgrade(engine)
+        await engine.dispose()
+        yield name
+
+
 @pytest.fixture
 async def new_database(postgres_dsn: str) -> AsyncIterator[NewDatabase]:
     """Create an empty database per call and return its URL for SQLAlchemy; dropped afterwards."""
-    names: list[str] = []
-    connection = await asyncpg.connect(postgres_dsn)
+    async with _databases(postgres_dsn) as databases:
 
-    async def create() -> str:
-        name = f"test_{uuid4().hex}"
-        await connection.execute(f'CREATE DATABASE "{name}"')
-        names.append(name)
-        parts = urlsplit(postgres_dsn)
-        return urlunsplit(parts._replace(scheme="postgresql+asyncpg", path=f"/{name}"))
+        async def create() -> str:
+            return databases.url(await databases.create())
 
-    try:
         yield create
-    finally:
-        for name in names:
-            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
+
+
+@pytest.fixture
+async def database_url(postgres_dsn: str, migrated_database: str) -> AsyncIterator[str]:
+    """A database of this test's own, at the newest schema."""
+    async with _databases(postgres_dsn) as databases:
+        yield databases.url(await databases.create(migrated_database))
+
+
+@pytest.fixture(scope="module")
+async def module_database_url(postgres_dsn: str, migrated_database: str) -> AsyncIterator[str]:
+    """A database that the tests of one file share, at the newest schema."""
+    async with _databases(postgres_dsn) as databases:
+        yield databases.url(await databases.create(migrated_database))

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 from litestar import Litestar
@@ -22,7 +19,6 @@ from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
 from dialer.keys import Keys
 from dialer.providers.plivo import PlivoCarrier
-from dialer.store import migrate
 from dialer.store.engine import Database, create_engine
 from dialer.store.tables import accounts
 from dialer.twin.config import TwinConfig
@@ -106,35 +102,6 @@ class Service:
         reply = await self.client.get(path, params=query)
         assert reply.status_code == 200, reply.text
         return reply.json()
-
-
-@pytest.fixture(scope="session")
-async def migrated_database(postgres_dsn: str) -> AsyncIterator[str]:
-    """The name of a database at the newest schema, to be copied: faster than migrating anew."""
-    name = f"template_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    engine = create_engine(_url(postgres_dsn, name))
-    await migrate.upgrade(engine)
-    await engine.dispose()
-    yield name
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
-
-
-@pytest.fixture
-async def database_url(postgres_dsn: str, migrated_database: str) -> AsyncIterator[str]:
-    """A database of this test's own, at the newest schema."""
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"')
-    yield _url(postgres_dsn, name)
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
-
-
-def _url(dsn: str, name: str) -> str:
-    return urlunsplit(urlsplit(dsn)._replace(scheme="postgresql+asyncpg", path=f"/{name}"))
 
 
 @pytest.fixture

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
-import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dialer.errors import Unavailable
-from dialer.store import migrate
 from dialer.store.admin_log import note
 from dialer.store.engine import (
     ACCOUNT_ID,
@@ -32,17 +28,10 @@ CLOCK = sa.select(sa.func.clock_timestamp())
 
 
 @pytest.fixture(scope="module")
-async def migrated(postgres_dsn: str) -> AsyncIterator[Database]:
-    """One database for this file: migrating takes longer than all of its tests."""
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    engine = create_engine(urlunsplit(urlsplit(postgres_dsn)._replace(path=f"/{name}")))
-    await migrate.upgrade(engine)
+async def migrated(module_database_url: str) -> AsyncIterator[Database]:
+    engine = create_engine(module_database_url)
     yield Database(engine)
     await engine.dispose()
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
 
 
 @pytest.fixture

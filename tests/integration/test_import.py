@@ -17,19 +17,16 @@ from dialer.errors import InvalidInput
 from dialer.leads.csv import Reject
 from dialer.leads.load import ImportResult, import_leads
 from dialer.leads.rejects import rejects_csv, rejects_of
-from dialer.store import migrate
 from dialer.store.engine import Database, Tx, create_engine
 from dialer.store.tables import consents, lead_lists, leads
-from tests.conftest import NewDatabase
 
 ASHA = "+919876543210"
 RAVI = "+919123456789"
 
 
 @pytest.fixture
-async def database(new_database: NewDatabase) -> AsyncIterator[Database]:
-    engine = create_engine(await new_database())
-    await migrate.upgrade(engine)
+async def database(database_url: str) -> AsyncIterator[Database]:
+    engine = create_engine(database_url)
     yield Database(engine)
     await engine.dispose()
 

@@ -18,15 +18,14 @@ from dialer.errors import InvalidInput, Unavailable
 from dialer.reports import results as reports
 from dialer.reports.encode import ENCODERS, Format
 from dialer.reports.export import export_file, export_stream
-from tests.conftest import NewDatabase
 from tests.integration.report_rows import NOW, Rows, open_rows
 
 NASTY = '=HYPERLINK("http://evil","x"),\n"Asha" ,\'; आशा'
 
 
 @pytest.fixture
-async def rows(new_database: NewDatabase) -> AsyncIterator[Rows]:
-    async with open_rows(await new_database()) as opened:
+async def rows(database_url: str) -> AsyncIterator[Rows]:
+    async with open_rows(database_url) as opened:
         yield opened
 
 

@@ -15,7 +15,6 @@ from dialer.domain.attempt import AttemptState
 from dialer.reports import results as reports
 from dialer.reports.stats import stats
 from dialer.store.tables import carrier_accounts
-from tests.conftest import NewDatabase
 from tests.integration.report_rows import NOW, Rows, open_rows
 
 PACKS = find_packs(["in"])
@@ -23,8 +22,8 @@ NIGHT = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)  # midnight in India
 
 
 @pytest.fixture
-async def rows(new_database: NewDatabase) -> AsyncIterator[Rows]:
-    async with open_rows(await new_database()) as opened:
+async def rows(database_url: str) -> AsyncIterator[Rows]:
+    async with open_rows(database_url) as opened:
         yield opened
 
 
