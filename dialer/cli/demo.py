@@ -19,7 +19,6 @@ from msgspec.structs import replace as with_fields
 from dialer.app.highlights import highlights
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, serving, ticking
-from dialer.app.share import shared_folder
 from dialer.app.witness import Comparison, compare
 from dialer.cli.campaigns import follow, look
 from dialer.cli.shared import Commands, command, print_json, say, table
@@ -32,6 +31,7 @@ from dialer.leads.load import ImportResult, import_leads
 from dialer.reports.export import export_file, parse_format
 from dialer.reports.view import summary_table
 from dialer.settings import Settings, at_port, own_url
+from dialer.shipped import shipped_folder
 from dialer.store import campaigns
 from dialer.store.callers import upsert_callers, upsert_sender
 from dialer.store.engine import Tx
@@ -124,7 +124,7 @@ def hurried(definition: Definition, ends_at: datetime) -> Definition:
 
 async def _run(runtime: Runtime, args: argparse.Namespace, tell: Tell) -> Result:
     began = time.monotonic()
-    folder = shared_folder("campaigns")
+    folder = shipped_folder("campaigns")
     imported = await runtime.db.run(
         lambda tx: import_leads(tx, name=STEM, data=folder / f"{STEM}.csv")
     )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-import dialer
 from dialer.compliance.record import GENESIS
 from dialer.errors import Unavailable
+from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
 from dialer.store.tables import accounts, carrier_accounts
 
@@ -24,13 +22,9 @@ OLDEST_POSTGRES = 150000
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration, from the checkout or from the installed package."""
-    package = Path(dialer.__file__).parent
-    for home in (package / "share", package.parent):
-        if (home / "migrations" / "env.py").exists():
-            config = Config(home / "alembic.ini")
-            config.attributes["connection"] = connection
-            return config
-    raise Unavailable("the migrations folder is missing; install dialer from its repository")
+    config = Config(shipped_folder("migrations").parent / "alembic.ini")
+    config.attributes["connection"] = connection
+    return config
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

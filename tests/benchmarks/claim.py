@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from dialer.app.share import shared_folder
 from dialer.dialing import lifecycle
 from dialer.dialing.claim import dial_pass
 from dialer.dialing.law import Law
@@ -16,6 +15,7 @@ from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
 from dialer.keys import Keys
 from dialer.leads.load import import_leads
+from dialer.shipped import shipped_folder
 from dialer.store.callers import upsert_callers, upsert_sender
 from dialer.store.carrier import save_carrier
 from dialer.store.engine import Database, Tx
@@ -29,7 +29,7 @@ NOON = "2026-11-23T06:30:00+00:00"
 async def run(dsn: str) -> list[Figure]:
     async with fresh_database(dsn) as db:
         law = Law(Keys.derive("bench"), "bench", "bench")
-        await db.run(lambda tx: _campaign(tx, law, shared_folder("campaigns")))
+        await db.run(lambda tx: _campaign(tx, law, shipped_folder("campaigns")))
         ours = await _claims(db, law)
         reference = await _bare(db)
     what = f"claim + check + chain + intent, batches of {BATCH}"

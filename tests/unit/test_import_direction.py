@@ -10,7 +10,7 @@ import pytest
 
 PRODUCT = Path(__file__).parents[2] / "dialer"
 
-GROUND = {"errors", "settings", "logs", "keys"}
+GROUND = {"errors", "settings", "logs", "keys", "shipped"}
 PURE = {"domain", "compliance", "agent", "audio"}
 EDGES = {"providers", "store"}
 WORK = {"call", "dialing", "leads", "reports", "webhooks"}
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "logs": set(),
     "keys": set(),
+    "shipped": {"errors"},
     "domain": GROUND,
     "compliance": GROUND | {"domain"},
     "agent": GROUND | {"domain"},

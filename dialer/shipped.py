@@ -8,7 +8,7 @@ import dialer
 from dialer.errors import Unavailable
 
 
-def shared_folder(name: str) -> Path:
+def shipped_folder(name: str) -> Path:
     """Return the folder ``name``, from the checkout or from the installed package."""
     package = Path(dialer.__file__).parent
     for home in (package / "share", package.parent):
