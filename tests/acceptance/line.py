@@ -164,6 +164,7 @@ async def running_line(
                     if dials:
                         async with ticking(runtime):
                             yield line
+                        await fake.stop()  # ends the requests that it still holds
                         await runtime.context.loop.drain(10)
                     else:
                         yield line
