@@ -79,7 +79,8 @@ def _signature(method: str, url: str, params: Form, nonce: str, token: str) -> b
             key: value if isinstance(value, str) else list(value) for key, value in params.items()
         }
         signed = construct_post_url(url, fields)
-    signature: bytes = get_signature_v3(token.encode(), signed, nonce)
+    # As text: given bytes, the SDK reads each as one character, and a Hindi name signs differently.
+    signature: bytes = get_signature_v3(token.encode(), signed.decode(), nonce)
     return signature
 
 

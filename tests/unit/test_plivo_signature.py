@@ -122,6 +122,16 @@ def test_the_sdk_own_validator_agrees() -> None:
         assert validate_v3_signature(method, url, nonce, token, signature, dict(form))
 
 
+def test_text_beyond_ascii_is_signed_as_the_sdk_signs_it() -> None:
+    url, form = "https://dialer.example/answer", {"CallerName": "नमस्ते ✓", "Speech": "à bientôt"}
+    text = f"{url}?CallerNameनमस्ते ✓Speechà bientôt.{NONCE}"
+    mac = hmac.new(TOKEN.encode(), text.encode(), hashlib.sha256).digest()
+    signature = base64.b64encode(mac).decode()
+    headers = {SIGNATURE_HEADERS[0]: signature, NONCE_HEADER: NONCE}
+    assert validate_v3_signature("POST", url, NONCE, TOKEN, signature, form)
+    assert is_signed("POST", url, form, headers, TOKEN)
+
+
 def test_either_header_and_any_of_several_signatures_count() -> None:
     method, url, form, nonce, token, signature = VECTORS[2]
     rotating = f"{'A' * 43}=, {signature} ,"
