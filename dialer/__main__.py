@@ -9,7 +9,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from dialer.cli.parser import parser
+from dialer.cli.parser import parser, require_text
 from dialer.errors import DialerError, UsageError
 from dialer.logs import configure_logs, hide
 from dialer.settings import read_settings, secrets_of
@@ -26,12 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(words)
     configure_logs(logging.INFO if args.command in _STAYING else logging.ERROR)
     try:
+        require_text(args)
         settings = read_settings(os.environ)
         for secret in secrets_of(settings):
             hide(secret)
         return _run(args.run(args, settings))
     except DialerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130

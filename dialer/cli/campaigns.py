@@ -26,12 +26,14 @@ from dialer.cli.shared import (
     print_json,
     read_bytes,
     say,
+    short_text,
 )
 from dialer.dialing import lifecycle
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
+from dialer.errors import InvalidInput
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
 from dialer.settings import Settings
@@ -49,7 +51,7 @@ def add_commands(commands: Commands) -> None:
     create = command(campaign, "create", _create, "make a draft from a campaign file")
     create.add_argument("file", type=Path, metavar="FILE")
     create.add_argument("--list", required=True, metavar="NAME", help="the lead list to call")
-    create.add_argument("--name", help="instead of the file's campaign.name")
+    create.add_argument("--name", type=short_text, help="instead of the file's campaign.name")
     for name, state, help_text in (
         ("start", CampaignState.RUNNING, "begin to dial, now or at starts_at"),
         ("pause", CampaignState.PAUSED, "dial nothing new"),
@@ -66,7 +68,7 @@ def add_commands(commands: Commands) -> None:
 
 
 async def _create(args: argparse.Namespace, settings: Settings) -> int:
-    definition = parse_toml(read_bytes(args.file).decode("utf-8", "replace"), source=str(args.file))
+    definition = parse_toml(_read_text(args.file), source=str(args.file))
     name = args.name or definition.campaign.name
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     law = law_of(settings, keys_of(settings))
@@ -87,6 +89,14 @@ async def _create(args: argparse.Namespace, settings: Settings) -> int:
         say(f"Campaign {name}: a draft with {numbers['leads']} leads. Start it with")
         say(f"  dialer campaign start {name!r}")
     return 0
+
+
+def _read_text(file: Path) -> str:
+    """A wrong letter would be spoken on the phone, so none is guessed."""
+    try:
+        return read_bytes(file).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{file}: not UTF-8 text; save it as UTF-8") from None
 
 
 def _move_to(state: CampaignState) -> Run:

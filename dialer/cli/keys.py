@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import keys_of
-from dialer.cli.shared import Commands, command, group, opened, print_json, say, table
+from dialer.cli.shared import Commands, command, group, opened, print_json, say, short_text, table
 from dialer.errors import UsageError
 from dialer.settings import Settings
 from dialer.store.access import SCOPES, list_keys, make_key, revoke_key
@@ -16,7 +16,7 @@ from dialer.store.access import SCOPES, list_keys, make_key, revoke_key
 def add_commands(commands: Commands) -> None:
     keys = group(commands, "keys", "API keys")
     create = command(keys, "create", _create, "make a key; it is shown once")
-    create.add_argument("--name", required=True)
+    create.add_argument("--name", required=True, type=short_text)
     create.add_argument(
         "--scopes", default=",".join(SCOPES), help=f"comma-separated of {', '.join(SCOPES)}"
     )
@@ -27,8 +27,8 @@ def add_commands(commands: Commands) -> None:
 
 async def _create(args: argparse.Namespace, settings: Settings) -> int:
     scopes = [scope.strip() for scope in args.scopes.split(",") if scope.strip()]
-    if unknown := set(scopes) - set(SCOPES):
-        raise UsageError(f"--scopes: found {', '.join(unknown)}; allowed: {', '.join(SCOPES)}")
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise UsageError(f"--scopes: found {args.scopes!r}; allowed: {', '.join(SCOPES)}")
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     secrets = keys_of(settings)
     async with opened(settings) as db:

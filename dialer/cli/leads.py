@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dialer.cli.shared import Commands, command, group, opened, print_json, say
-from dialer.errors import InvalidInput, UsageError
+from dialer.cli.shared import Commands, command, group, opened, print_json, require_file, say
+from dialer.errors import UsageError
 from dialer.leads.load import ImportResult, import_leads
 from dialer.settings import Settings
 from dialer.store.engine import Tx
@@ -49,8 +49,7 @@ async def _load(tx: Tx, args: argparse.Namespace, mapping: Mapping[str, str]) ->
 
 async def _import(args: argparse.Namespace, settings: Settings) -> int:
     mapping = read_mapping(args.map)
-    if not args.file.is_file():
-        raise InvalidInput(f"{args.file}: no such file; give the path of a CSV file")
+    require_file(args.file)
     async with opened(settings) as db:
         result = await db.run(lambda tx: _load(tx, args, mapping))
     counts = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 import dialer
@@ -19,6 +20,7 @@ from dialer.cli import (
     serve,
     suppress,
 )
+from dialer.errors import UsageError
 
 COMMANDS = (
     serve,
@@ -34,12 +36,23 @@ COMMANDS = (
     plivo,
 )
 
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
 
 class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the whole usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
+
+
+def require_text(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for an argument that is no text in the terminal's encoding; only the
+    name of a file, which is read as a `Path`, may be any bytes."""
+    for name, value in vars(args).items():
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and not text.isascii() and _UNDECODED.search(text):
+                raise UsageError(f"{name}: found {text!a}; write it as UTF-8")
 
 
 def parser() -> argparse.ArgumentParser:

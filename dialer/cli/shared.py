@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir
@@ -24,6 +26,7 @@ from dialer.store.engine import Database
 
 Run = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 SHOWN_ZONE = ZoneInfo("Asia/Kolkata")  # where the people are called, wherever the server is
+MAX_SHORT_TEXT = 80
 Commands = Any  # argparse's own type for sub-parsers is private
 
 
@@ -50,14 +53,34 @@ def group(commands: Commands, name: str, help_text: str) -> Commands:
     return made.add_subparsers(dest=f"{name}_command", required=True, metavar="COMMAND")
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes; `InvalidInput` says in one line why it cannot be read."""
+def require_file(path: Path) -> None:
+    """Raise `InvalidInput`, which says in one line why ``path`` cannot be read as a file."""
     try:
-        return path.read_bytes()
+        mode = path.stat().st_mode
     except FileNotFoundError:
-        raise InvalidInput(f"{path}: no such file") from None
+        raise InvalidInput(f"{path}: no such file; correct the path") from None
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
+    if stat.S_ISDIR(mode):
+        raise InvalidInput(f"{path}: is a folder; name a file in it")
+    if not stat.S_ISREG(mode):  # a device may never end, a pipe never begin
+        raise InvalidInput(f"{path}: is not an ordinary file; save it as one first")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; `InvalidInput` says in one line why it cannot be read."""
+    require_file(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def short_text(text: str) -> str:
+    """Argparse's type of a name or a reason, with the limits that REST has for it."""
+    if not 0 < len(text.strip()) <= MAX_SHORT_TEXT:
+        raise argparse.ArgumentTypeError(f"write 1 to {MAX_SHORT_TEXT} characters")
+    return text
 
 
 def print_json(value: Any) -> None:
@@ -67,8 +90,13 @@ def print_json(value: Any) -> None:
 
 
 def say(text: Any) -> None:
-    """Print a line or a rich renderable for a person."""
-    Console(highlight=False).print(text)
+    """Print a line or a rich renderable for a person.
+
+    Nothing in a line is markup, because names are a person's and may look like it; and no line is
+    broken, because paths and commands are copied from it.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(text, soft_wrap=isinstance(text, str))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
@@ -77,5 +105,5 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for column in columns:
         made.add_column(column)
     for row in rows:
-        made.add_row(*["" if cell is None else str(cell) for cell in row])
+        made.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     return made

@@ -15,6 +15,7 @@ from dialer.cli.shared import (
     print_json,
     read_bytes,
     say,
+    short_text,
     table,
 )
 from dialer.dialing.hang_up import end_calls
@@ -29,10 +30,12 @@ def add_commands(commands: Commands) -> None:
     listed = group(commands, "suppress", "numbers that are never called")
     add = command(listed, "add", _add, "suppress one number everywhere, at once")
     add.add_argument("phone", metavar="PHONE")
-    add.add_argument("--reason", default="opt_out", help="opt_out (default), complaint, …")
+    add.add_argument(
+        "--reason", default="opt_out", type=short_text, help="opt_out (default), complaint, …"
+    )
     many = command(listed, "import", _import, "suppress the numbers of a file, one a line")
     many.add_argument("file", type=Path, metavar="FILE")
-    many.add_argument("--reason", default="opt_out")
+    many.add_argument("--reason", default="opt_out", type=short_text)
     command(listed, "list", _list, "show the list")
 
 

@@ -40,7 +40,7 @@ def read_verdicts(data: bytes) -> Verdicts:
     row raises `InvalidInput` with its line and the fix.
     """
     records = open_source(data).records()
-    header = next(records)
+    header = _first(records)
     phone_at, verdict_at = _columns(header)
     found: dict[str, str] = {}
     for record in records:
@@ -63,9 +63,9 @@ def read_verdicts(data: bytes) -> Verdicts:
 def read_phones(data: bytes) -> PhoneList:
     """Read a column ``phone``, or a file of one number a line without any header."""
     records = open_source(data).records()
-    first = next(records)
+    first = _first(records)
     has_header = all(isinstance(normalise_phone(cell), PhoneProblem) for cell in first.cells)
-    phone_at = match_columns(first.cells, {}).fields["phone"] if has_header else 0
+    phone_at = _phone_column(first) if has_header else 0
     phones: dict[Phone, None] = {}
     problems: list[tuple[int, str]] = []
     rows = 0
@@ -80,6 +80,23 @@ def read_phones(data: bytes) -> PhoneList:
         else:
             phones[read] = None
     return PhoneList(rows, list(phones), rows - len(phones) - len(problems), problems)
+
+
+def _first(records: Iterator[Record]) -> Record:
+    first = next(records, None)
+    if first is None:
+        raise _wrong(1, "the file is empty; add one line per phone")
+    if first.fault is not None:
+        raise _wrong(first.line, first.fault)
+    return first
+
+
+def _phone_column(header: Record) -> int:
+    try:
+        return match_columns(header.cells, {}).fields["phone"]
+    except InvalidInput:
+        message = "is neither a number nor a header with a column phone; correct or remove it"
+        raise _wrong(header.line, message) from None
 
 
 def _again(first: Record, others: Iterator[Record]) -> Iterator[Record]:
