@@ -157,3 +157,22 @@ async def test_two_campaigns_never_dial_one_phone_at_once(line: Line) -> None:
     first, second = await line.attempts()
     assert second.placing_at > first.ended_at
     assert (await line.compare()).disagreements == 0
+
+
+async def test_a_machine_gets_the_message_after_its_beep(line: Line) -> None:
+    voicemail = {"action": "leave_message", "message": "Please call us back."}
+    campaign = await line.launch({phone(1): "voicemail"}, voicemail=voicemail)
+    await line.finished(campaign)
+    (attempt,) = await line.attempts()
+    assert (attempt.outcome, attempt.disposition) == ("machine", "voicemail_left")
+    assert (await line.lead(phone(1))).disposition == "voicemail_left"
+    assert (await line.compare()).disagreements == 0
+
+
+async def test_a_notification_may_hand_the_callee_to_a_sip_address(line: Line) -> None:
+    sip = {"message": "unused", "delivery": "sip", "sip_uri": "sip:desk@pbx.example"}
+    campaign = await line.launch({phone(1): "silent"}, notification=sip)
+    await line.finished(campaign)
+    (attempt,) = await line.attempts()
+    assert attempt.outcome == "completed"
+    assert [leg["to"] for leg in line.twin.ledger.kept("legs")] == ["sip:desk@pbx.example"]
