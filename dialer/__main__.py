@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from dialer.errors import DialerError, UsageError
 from dialer.logs import configure_logs, hide
 from dialer.settings import read_settings, secrets_of
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _STAYING = ("up", "web", "worker")
 
 
@@ -37,6 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print(f"error: {error.strerror}; make room on the disk and run it again", file=sys.stderr)
         return 1
 
 

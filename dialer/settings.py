@@ -213,6 +213,13 @@ def _database_url(text: str | None) -> str | None:
             "DATABASE_URL: must start with postgresql:// (only Postgres is supported; "
             "unset it to use the embedded one)"
         )
+    try:
+        urlsplit(text or "").port  # noqa: B018  # raises for what is no port
+    except ValueError:  # not repeated: it may hold a password
+        raise SettingsError(
+            "DATABASE_URL: is no address; write postgresql://user:password@host:port/database with "
+            "signs in the password as %40 and the like"
+        ) from None
     return text
 
 
@@ -230,10 +237,10 @@ def _instant(text: str) -> datetime:
         value = datetime.fromisoformat(text)
     except ValueError:
         value = None
-    if value is None or value.tzinfo is None:
+    if value is None or value.tzinfo is None or not 2000 <= value.year < 2100:
         raise SettingsError(
-            f"DIALER_CLOCK_START: found {text!r}; write an ISO time with an offset "
-            "such as 2026-11-23T11:00:00+05:30"
+            f"DIALER_CLOCK_START: found {text!r}; write an ISO time of this century with an "
+            "offset such as 2026-11-23T11:00:00+05:30"
         )
     return value
 

@@ -84,7 +84,12 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         if held is not None:
             keeper = asyncio.create_task(_keep_running(db, held))
             stack.callback(keeper.cancel)
-        yield db
+        try:
+            yield db
+        except (DBAPIError, ConnectionError) as error:
+            if isinstance(error, DBAPIError) and not _is_gone(error):
+                raise
+            raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
 
 
 async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:
@@ -100,6 +105,12 @@ async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:
                 await asyncio.to_thread(held.ensure_running)
             except Unavailable as still:
                 log.error("embedded_postgres_not_back", extra={"detail": str(still)})
+
+
+def _is_gone(error: DBAPIError) -> bool:
+    """True if the server went away, is stopping, or has no room: nothing that we did."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state[:2] in ("08", "53", "57")
 
 
 def _why(error: Exception) -> str:

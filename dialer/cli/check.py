@@ -29,8 +29,11 @@ def read_instant(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError(f"--at: found {text!r}; write an ISO time with an offset (…T11:00+05:30)")
+    if at is None or at.tzinfo is None or not 2000 <= at.year < 2100:
+        raise UsageError(
+            f"--at: found {text!r}; write an ISO time of this century with an "
+            "offset (…T11:00+05:30)"
+        )
     return at
 
 

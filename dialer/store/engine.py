@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -25,6 +25,11 @@ ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 RERUN_STATES = frozenset({"40P01", "40001"})  # deadlock, serialization failure (design §6.0)
 _MOST_RUNS = 6
+#: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
+_OPTIONS = frozenset(
+    {"host", "port", "ssl", "target_session_attrs", "passfile", "service", "servicefile"}
+    | {"krbsrvname", "gsslib", "command_timeout", "prepared_statement_cache_size"}
+)
 
 
 def asyncpg_url(url: str) -> str:
@@ -33,7 +38,11 @@ def asyncpg_url(url: str) -> str:
     if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
         raise Unavailable("DATABASE_URL: only postgresql:// addresses are supported")
     # libpq's word for it; asyncpg's driver calls the same choice ssl.
-    return f"postgresql+asyncpg://{rest.replace('sslmode=', 'ssl=')}"
+    made = f"postgresql+asyncpg://{rest.replace('sslmode=', 'ssl=')}"
+    for option in make_url(made).query:
+        if option not in _OPTIONS:
+            raise Unavailable(f"DATABASE_URL: unknown option {option!r} after the ?; remove it")
+    return made
 
 
 def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:

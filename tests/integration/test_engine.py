@@ -242,3 +242,8 @@ def test_every_form_of_a_postgres_address_is_taken(url: str) -> None:
 def test_only_postgres_is_taken(url: str) -> None:
     with pytest.raises(Unavailable, match="DATABASE_URL"):
         asyncpg_url(url)
+
+
+def test_an_option_that_the_driver_does_not_know_is_named() -> None:
+    with pytest.raises(Unavailable, match=r"^DATABASE_URL: unknown option 'frob'"):
+        create_engine("postgresql://u@127.0.0.1/d?sslmode=disable&frob=1")

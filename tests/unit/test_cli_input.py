@@ -9,6 +9,7 @@ import pytest
 
 from dialer.__main__ import main
 from dialer.cli.campaigns import _read_text
+from dialer.cli.check import read_instant
 from dialer.cli.parser import parser, require_text
 from dialer.cli.shared import require_file, say, table
 from dialer.errors import InvalidInput, UsageError
@@ -73,6 +74,12 @@ def test_what_is_no_file_is_said_without_opening_it(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInput, match=says):
             require_file(path)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "2026-11-23"])
+def test_an_instant_out_of_reach_is_refused(at: str) -> None:
+    with pytest.raises(UsageError, match=r"^--at"):
+        read_instant(at)
 
 
 def test_a_campaign_file_that_is_not_utf8_is_refused_and_no_letter_guessed(tmp_path: Path) -> None:
