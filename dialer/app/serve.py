@@ -130,7 +130,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             min(2.0, bounds.lookup / 4),
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
-        "campaigns": (_CAMPAIGNS_EVERY_S, lambda: runtime.db.run(lifecycle.tick)),
+        "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),
     }

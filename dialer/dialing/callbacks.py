@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -14,23 +15,24 @@ from sqlalchemy import insert
 
 from dialer.call.notification import KeyStep, lead_values, on_key
 from dialer.dialing.optout import suppress
-from dialer.dialing.settle import end_call, refuse, settle_lead
+from dialer.dialing.settle import counts, end_call, give_up, lock_to_pause, settle_lead
 from dialer.domain.attempt import (
     AttemptEvent,
     AttemptState,
     Disposition,
     HangupFacts,
-    Refusal,
+    Outcome,
     reopens,
+    was_dropped,
 )
 from dialer.domain.definition import Definition
 from dialer.domain.ids import uuid7
-from dialer.domain.retry import EnrolmentState
+from dialer.domain.retry import EnrolmentState, NextStep
 from dialer.providers import plivo_callbacks as read
 from dialer.providers.plivo_values import Form
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments, lines
-from dialer.store.attempts import Held
+from dialer.store.attempts import CarrierIds, Held
 from dialer.store.engine import Tx
 from dialer.store.tables import recordings
 
@@ -42,12 +44,14 @@ class Heard:
     """A callback that was taken in: the attempt and lead as they stand now.
 
     ``is_new`` is False for a replay, which changed nothing. ``key`` is set for an input.
+    ``to_end``: calls to end once this is committed.
     """
 
     held: Held
     definition: Definition
     is_new: bool
     key: KeyStep | None = None
+    to_end: Sequence[CarrierIds] = ()
 
     @property
     def attempt(self) -> Any:
@@ -82,6 +86,7 @@ async def receive(
 
     path: with its query, as signed. prompt: at which prompt a key was pressed.
     """
+    await lock_to_pause(tx, code=read.read_hangup(form).hangup_code)
     held = await ledger.hold(tx, attempt_id)
     if held is None:
         return None
@@ -119,10 +124,20 @@ async def _on_answer(tx: Tx, heard: Heard, form: Form) -> None:
     if answer.is_hangup:
         await _on_hangup(tx, heard, form)
         return
-    values: dict[str, Any] = {"answered_at": heard.attempt.answered_at or tx.now}
-    if answer.is_machine:
-        values["is_machine"] = True
-    await _move(tx, heard, AttemptEvent.ANSWER, answer, **values)
+    await _answered(tx, heard, answer, **({"is_machine": True} if answer.is_machine else {}))
+
+
+async def _answered(tx: Tx, heard: Heard, callback: read.Callback, **values: Any) -> None:
+    """The call is or was up: also what a key or a machine proves whose answer never came."""
+    at = _answered_at(tx, heard.attempt)
+    await _move(tx, heard, AttemptEvent.ANSWER, callback, answered_at=at, **values)
+
+
+def _answered_at(tx: Tx, attempt: Any) -> datetime:
+    at: datetime | None = attempt.answered_at
+    if at is None and attempt.state == AttemptState.ENDED:
+        at = attempt.ended_at
+    return at or tx.now
 
 
 async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
@@ -139,8 +154,10 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
         late = {k: v for k, v in values.items() if getattr(held.attempt, k) is None}
         await ledger.change(tx, held, **late)
         return
-    if _was_dropped_from_queue(held.attempt, hangup, was_answered):
-        await _drop(tx, held)
+    was_cancelled = held.attempt.queue_cancelled_at is not None
+    state = AttemptState(held.attempt.state)
+    if was_dropped(state, was_answered=was_answered, was_cancelled=was_cancelled):
+        await give_up(tx, held)
         return
     await _reopen_if_given_up(tx, held, AttemptEvent.HANG_UP)
     facts = HangupFacts(
@@ -155,13 +172,21 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
 
 
 async def _on_machine(tx: Tx, heard: Heard, form: Form) -> None:
-    if read.read_machine(form).is_machine:
-        await ledger.change(tx, heard.held, is_machine=True)
+    """A machine answered; where the hangup overtook this, it was no conversation after all."""
+    machine = read.read_machine(form)
+    if not machine.is_machine:
+        return
+    await _answered(tx, heard, machine, is_machine=True)
+    held = heard.held
+    if held.attempt.outcome == Outcome.COMPLETED and held.attempt.disposition is None:
+        await ledger.change(tx, held, outcome=Outcome.MACHINE)
+        await settle_lead(tx, held)
 
 
 async def _on_input(tx: Tx, heard: Heard, form: Form) -> None:
     """A key settles the lead even when the hangup overtook it."""
     assert heard.key is not None
+    await _answered(tx, heard, read.read_input(form))
     held, disposition = heard.held, heard.key.disposition
     pressed = held.attempt.keys_pressed + 1
     await ledger.change(tx, held, keys_pressed=pressed)
@@ -169,7 +194,7 @@ async def _on_input(tx: Tx, heard: Heard, form: Form) -> None:
         return
     await ledger.change(tx, held, disposition=disposition)
     if disposition is Disposition.OPTED_OUT:
-        await suppress(
+        heard.to_end = await suppress(
             tx,
             phone=held.attempt.phone,
             source="call",
@@ -182,7 +207,9 @@ async def _on_input(tx: Tx, heard: Heard, form: Form) -> None:
 
 async def _on_transfer(tx: Tx, heard: Heard, form: Form) -> None:
     """The carrier fetches the document for a machine."""
-    if heard.attempt.is_machine and heard.definition.voicemail.action == "leave_message":
+    await _answered(tx, heard, read.read_answer(form))
+    is_left = heard.definition.voicemail.action == "leave_message"
+    if heard.attempt.is_machine and is_left and heard.attempt.disposition is None:
         await ledger.change(tx, heard.held, disposition=Disposition.VOICEMAIL_LEFT)
 
 
@@ -235,22 +262,12 @@ async def _move(
     await ledger.change(tx, held, event, **_identity(held.attempt, callback), **values)
 
 
-def _was_dropped_from_queue(attempt: Any, hangup: read.Hangup, was_answered: bool) -> bool:
-    """True when our cancel took the call out of the carrier's queue before it reached a phone."""
-    waited = attempt.state in (AttemptState.PLACING, AttemptState.AMBIGUOUS, AttemptState.PLACED)
-    return waited and not was_answered and attempt.queue_cancelled_at is not None
-
-
-async def _drop(tx: Tx, held: Held) -> None:
-    if held.attempt.state == AttemptState.PLACING:
-        await ledger.change(tx, held, AttemptEvent.ACCEPT)
-    attempt = await ledger.change(tx, held, AttemptEvent.FIND_ABSENT, ended_at=tx.now)
-    await lines.free_line(tx, attempt.phone, attempt.id)
-    await settle_lead(tx, held)
-
-
 async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
-    """The carrier rang after all: take the line back before anything else does (design §5)."""
+    """The carrier rang after all: take the line back before anything else does (design §5).
+
+    A newer intent that holds the line loses it here and refuses itself at its slot: its own
+    lead comes before this line in the lock order. A newer call keeps it, and passes it on.
+    """
     attempt = held.attempt
     if not reopens(AttemptState(attempt.state), event):
         return
@@ -258,18 +275,32 @@ async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
         "attempt_reopened",
         extra={"attempt_id": attempt.id, "state": attempt.state, "refusal": attempt.refusal},
     )
-    other_id = held.line_holder
-    if other_id is not None and other_id != attempt.id:
-        other = await ledger.hold(tx, other_id)
-        if other is not None and other.attempt.state == AttemptState.INTENDED:
-            await refuse(tx, other, Refusal.STALE)
-            other_id = None
-    if other_id is None:
+    is_free = await _is_free(tx, held)
+    if is_free:
         await lines.take_lines(tx, [(attempt.phone, attempt.id)])
+    if not attempt.is_test and _is_news(held, is_free=is_free):
+        # Its end counts it; a refusal that was counted was wrong.
+        row = {
+            "id": held.enrolment.id,
+            "attempts": held.enrolment.attempts - counts(attempt),
+            "last_attempt_id": attempt.id,
+            **enrolments.step_values(NextStep(EnrolmentState.CALLING)),
+        }
+        await enrolments.save_many(tx, [row])
+        held.enrolment = await enrolments.lock_one(tx, held.enrolment.id)
     await ledger.change(tx, held, refusal=None, outcome=None, ended_at=None)
+
+
+async def _is_free(tx: Tx, held: Held) -> bool:
+    """True unless a newer call is on the line: an intent only waits for its slot."""
+    if held.line_holder in (None, held.attempt.id):
+        return True
+    holder = await ledger.find(tx, held.line_holder)
+    return holder is None or holder.state == AttemptState.INTENDED
+
+
+def _is_news(held: Held, *, is_free: bool) -> bool:
+    """True if the reopened call decides the lead's next step: nothing newer has or will."""
     lead = held.enrolment
-    if lead.last_attempt_id == attempt.id and lead.state != EnrolmentState.CALLING:
-        await enrolments.save_many(
-            tx, [{"id": lead.id, "state": EnrolmentState.CALLING, "due_at": None}]
-        )
-        held.enrolment = await enrolments.lock_one(tx, lead.id)
+    is_settled = lead.state in (EnrolmentState.DONE, EnrolmentState.BLOCKED)
+    return lead.last_attempt_id == held.attempt.id or (is_free and not is_settled)

@@ -21,7 +21,7 @@ from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.dialing.facts import choose_caller, facts_for, history_since
 from dialer.dialing.law import Law
-from dialer.domain.attempt import AttemptState
+from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7
 from dialer.domain.pacing import Demand, Pace, Starts, free_calls, free_slots, schedule, share
@@ -39,16 +39,20 @@ SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no ca
 BATCH = 50
 BUSY_LINE_PAUSE = timedelta(seconds=5)
 INTENT_LIFE = timedelta(seconds=5)
+COMMIT_TIME = timedelta(milliseconds=100)  # no slot lies before its pass can have committed
 
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """An intent that was committed; whoever claimed it places it at ``place_at``."""
+    """An intent that was committed; whoever claimed it places it at its slot.
+
+    slot_at: ``place_at`` on this process's monotonic clock.
+    """
 
     attempt_id: UUID
     phone: str
     place_at: datetime
-    seconds_ahead: float  # place_at minus the product time of the claim
+    slot_at: float
 
 
 @dataclass(slots=True)
@@ -93,7 +97,9 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
         return []
     running = [
         one
-        for one in await campaigns.in_state(tx, CampaignState.RUNNING)
+        # Locked before any lead: whoever stops one of them waits for this pass and finds its
+        # intents. One that is just being changed has its turn in the next pass.
+        for one in await campaigns.in_state(tx, CampaignState.RUNNING, lock=True)
         if _may_claim(one, law, tx.now)
     ]
     quotas = await _quotas(tx, running, live, room)
@@ -125,27 +131,33 @@ async def _quotas(
         if one.row.max_cps is not None:
             slots = free_slots(next_slot_at=one.row.next_slot_at, cps=one.row.max_cps, now=tx.now)
             may_start = min(may_start, slots)
-        demands.append(Demand(one.id, one.row.weight, max(0, may_start)))
+        up = live.get(one.id, 0)
+        demands.append(Demand(one.id, one.row.weight, max(0, may_start), up))
     return {cid: count for cid, count in share(room, demands).items() if count > 0}
 
 
 async def _scan(
     tx: Tx, law: Law, hungry: Sequence[Campaign], quotas: Mapping[UUID, int], found: Pass
 ) -> None:
-    """Look at due leads, a batch a campaign at a time, until quotas or the scan are used up."""
+    """Look at due leads, a batch a campaign at a time, until quotas or the scan are used up.
+
+    The first batch is what a campaign may start: mostly all of it is lawful.
+    """
     while hungry:
-        batches = []
+        batches, wanted = [], {}
         for one in hungry:
-            left = min(BATCH, SCAN_LIMIT - len(found.seen[one.id]))
             seen = found.seen[one.id]
-            batches.append((one, await enrolments.claim_due(tx, one.id, limit=left, seen=seen)))
+            most = BATCH if seen else min(BATCH, quotas[one.id])
+            wanted[one.id] = min(most, SCAN_LIMIT - len(seen))
+            leads = await enrolments.claim_due(tx, one.id, limit=wanted[one.id], seen=seen)
+            batches.append((one, leads))
         holders = await lines.lock_lines(tx, (lead.phone for _, leads in batches for lead in leads))
         for one, leads in batches:
             await _decide_batch(tx, law, one, leads, quotas[one.id], holders, found)
         hungry = [
             one
             for one, leads in batches
-            if len(leads) == BATCH
+            if len(leads) == wanted[one.id]
             and found.allowed[one.id] < quotas[one.id]
             and len(found.seen[one.id]) < SCAN_LIMIT
         ]
@@ -202,7 +214,9 @@ async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -
         if one.row.max_cps is not None
     }
     starts = [Starts(cid, count, paces.get(cid)) for cid, count in found.allowed.items()]
-    booked, pace, after = schedule(Pace(account.cps, account.next_slot_at), starts, tx.now)
+    first = tx.now + COMMIT_TIME
+    next_at = first if account.next_slot_at is None else max(first, account.next_slot_at)
+    booked, pace, after = schedule(Pace(account.cps, next_at), starts, tx.now)
     slots: dict[UUID, list[datetime]] = defaultdict(list)
     for campaign_id, at in booked:
         slots[campaign_id].append(at)
@@ -215,12 +229,21 @@ async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -
         await campaigns.save(tx, campaign_id, next_slot_at=one_pace.next_at)
 
 
-def has_slot(one: Decided) -> bool:
+def has_slot(one: Decided, *, is_test: bool = False) -> bool:
     """True for a denial, and for a call whose slot lies inside its calling window."""
     if not one.verdict.allowed:
         return True
-    ends = one.verdict.window_ends_at
+    ends = closes_at(one, is_test=is_test)
     return one.place_at is not None and (ends is None or one.place_at < ends)
+
+
+def closes_at(one: Decided, *, is_test: bool = False) -> datetime | None:
+    """Return when a call may no longer start: its window's end or its campaign's, if any.
+
+    A test call is no turn of the campaign, so the campaign's end does not bind it.
+    """
+    ends = [one.verdict.window_ends_at, None if is_test else one.campaign.row.ends_at]
+    return min((at for at in ends if at is not None), default=None)
 
 
 async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
@@ -246,8 +269,8 @@ async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
 def intended(tx: Tx, one: Decided) -> Intended:
     """Return what `place` needs of a call that has a slot."""
     assert one.attempt_id is not None and one.place_at is not None
-    ahead = (one.place_at - tx.now).total_seconds()
-    return Intended(one.attempt_id, one.lead.phone, one.place_at, ahead)
+    slot_at = tx.read_at + (one.place_at - tx.now).total_seconds()
+    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at)
 
 
 def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
@@ -293,7 +316,7 @@ def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
 def attempt_row(tx: Tx, one: Decided, *, is_test: bool = False) -> dict[str, Any]:
     """Return the intent: the attempt as it stands before the carrier is asked."""
     assert one.place_at is not None and one.facts.caller is not None
-    ends = one.verdict.window_ends_at
+    ends = closes_at(one, is_test=is_test)
     valid_until = one.place_at + INTENT_LIFE
     return {
         "account_id": tx.account_id,
@@ -331,6 +354,7 @@ def _queue_row(one: Decided) -> dict[str, Any]:
         lasting=[code for code in one.verdict.codes if code not in TIME_REASONS],
         next_allowed_at=one.verdict.next_allowed_at,
         ends_at=one.campaign.row.ends_at,
+        is_promised=one.lead.disposition == Disposition.CALLBACK,
     )
     return row | {
         **enrolments.step_values(step),

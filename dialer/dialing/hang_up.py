@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy import or_, update
+from sqlalchemy import update
 
 from dialer.domain.attempt import FINAL
 from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl
+from dialer.store.attempts import CarrierIds
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts
 
@@ -18,29 +19,42 @@ log = logging.getLogger(__name__)
 a = attempts.c
 
 
-async def end_calls(db: Database, carrier: CallControl, carrier_ids: Sequence[str]) -> None:
+async def end_calls(db: Database, carrier: CallControl, calls: Sequence[CarrierIds]) -> None:
     """End each call wherever it is; one that waits in the carrier's queue is noted as unrung.
 
     A failure is logged and left to the call's own time limit: nothing here may be retried
     blindly, and the hangup callback or recovery tells what became of the call.
     """
-    for carrier_id in carrier_ids:
+    for call in calls:
         try:
-            if await carrier.queued_call(carrier_id) is not None:
-                await db.run(lambda tx, cid=carrier_id: _note_unrung(tx, cid))  # type: ignore[misc]
-                await carrier.cancel_request(carrier_id)
-            else:
-                await carrier.hang_up(carrier_id)
+            await _end(db, carrier, call)
         except ProviderError as error:
-            log.warning("hang_up_failed", extra={"call": carrier_id, "detail": str(error)})
+            log.warning(
+                "hang_up_failed", extra={"attempt_id": call.attempt_id, "detail": str(error)}
+            )
 
 
-async def _note_unrung(tx: Tx, carrier_id: str) -> None:
+async def _end(db: Database, carrier: CallControl, call: CarrierIds) -> None:
+    queued_id = call.request_uuid or call.call_uuid
+    if queued_id is None:
+        return
+    if await carrier.queued_call(queued_id) is not None:
+        await db.run(lambda tx: _note_unrung(tx, call))
+        await carrier.cancel_request(queued_id)
+        return
+    if call.call_uuid is None:
+        # Not answered as far as we know, so the request can be cancelled; where it was answered
+        # meanwhile, its id is the call's own too (plivo.md §1.1).
+        await carrier.cancel_request(queued_id)
+    await carrier.hang_up(call.call_uuid or queued_id)
+
+
+async def _note_unrung(tx: Tx, call: CarrierIds) -> None:
     await tx.execute(
         update(attempts)
         .where(
             a.account_id == tx.account_id,
-            or_(a.request_uuid == carrier_id, a.call_uuid == carrier_id),
+            a.id == call.attempt_id,
             a.state.not_in(sorted(FINAL)),
         )
         .values(queue_cancelled_at=tx.now)

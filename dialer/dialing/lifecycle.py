@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,9 @@ from dialer.domain.retry import EnrolmentState
 from dialer.errors import FieldError, InvalidInput, NotFound, RuleViolation
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
+from dialer.store.attempts import CarrierIds
 from dialer.store.campaigns import Campaign
-from dialer.store.engine import Tx
+from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts, lead_lists, leads
 from dialer.store.tables import enrolments as places
 
@@ -134,8 +136,8 @@ async def change_state(
     *,
     actor: str,
     in_flight: str = "finish",
-) -> tuple[Campaign, Sequence[str]]:
-    """Move a campaign as a person asked; also return carrier ids of calls to end afterwards.
+) -> tuple[Campaign, Sequence[CarrierIds]]:
+    """Move a campaign as a person asked; also return the calls to end afterwards.
 
     Raises `IllegalTransition` (with the legal moves) or `InvalidInput` (not fit to start).
     """
@@ -145,11 +147,12 @@ async def change_state(
         if target in (S.RUNNING, S.SCHEDULED):
             await _require_startable(tx, campaign)
         await _enter(tx, campaign, target, actor=actor, reason=f"asked for {wanted}")
-    to_end: Sequence[str] = ()
+    to_end: Sequence[CarrierIds] = ()
     if target in (S.PAUSED, S.CANCELLED):
         await _refuse_intents(tx, campaign_id)
         if in_flight == "hang_up":
-            to_end = await _carrier_ids(tx, campaign_id)
+            a = attempts.c
+            to_end = await ledger.carrier_ids(tx, _HANG_UP_FROM, a.campaign_id == campaign_id)
     return await campaigns.get(tx, campaign_id), to_end
 
 
@@ -218,53 +221,58 @@ async def _count_empty(tx: Tx, campaign_id: UUID, name: str) -> int:
 
 async def _refuse_intents(tx: Tx, campaign_id: UUID) -> None:
     """Intents of a stopped campaign need not wait for their slot to be refused."""
-    for attempt_id in await _attempt_ids(tx, campaign_id, [AttemptState.INTENDED]):
-        held = await ledger.hold(tx, attempt_id)
-        if held is not None and held.attempt.state == AttemptState.INTENDED:
+    a = attempts.c
+    rows = await tx.all(
+        select(a.id).where(
+            a.account_id == tx.account_id,
+            a.campaign_id == campaign_id,
+            a.state == AttemptState.INTENDED,
+            a.is_test.is_(False),
+        )
+    )
+    for held in await ledger.hold_all(tx, [row.id for row in rows]):
+        if held.attempt.state == AttemptState.INTENDED:
             await refuse(tx, held, Refusal.CAMPAIGN_STOPPED)
 
 
-async def _attempt_ids(tx: Tx, campaign_id: UUID, states: Sequence[AttemptState]) -> Sequence[UUID]:
-    a = attempts.c
-    rows = await tx.all(
-        select(a.id)
-        .where(a.account_id == tx.account_id, a.campaign_id == campaign_id, a.state.in_(states))
-        .order_by(a.enrolment_id)
-    )
-    return [row.id for row in rows]
+async def tick(db: Database) -> int:
+    """Start what is scheduled, end what is over; harmless on every node. Returns moves made.
 
-
-async def _carrier_ids(tx: Tx, campaign_id: UUID) -> Sequence[str]:
-    a = attempts.c
-    rows = await tx.all(
-        select(func.coalesce(a.call_uuid, a.request_uuid).label("carrier_id")).where(
-            a.account_id == tx.account_id,
-            a.campaign_id == campaign_id,
-            a.state.in_(_HANG_UP_FROM),
-        )
-    )
-    return [row.carrier_id for row in rows if row.carrier_id]
-
-
-async def tick(tx: Tx) -> int:
-    """Start what is scheduled, end what is over; harmless on every node. Returns moves made."""
-    moved = 0
-    for campaign in await campaigns.in_state(tx, S.SCHEDULED, S.RUNNING, S.PAUSED):
-        moved += await _tick_one(tx, campaign.id)
+    Each campaign has a transaction of its own, opened only if it has something to do.
+    """
+    async with db.begin() as tx:
+        waiting = await campaigns.in_state(tx, S.SCHEDULED, S.RUNNING, S.PAUSED)
+        due = [one.id for one in waiting if await _has_news(tx, one)]
+    moved = await db.run(enrolments.end_strays)
+    for campaign_id in due:
+        moved += await db.run(lambda tx, cid=campaign_id: _tick_one(tx, cid))  # type: ignore[misc]
     return moved
+
+
+async def _has_news(tx: Tx, campaign: Campaign) -> bool:
+    if campaign.state is S.SCHEDULED and _has_come(campaign.row.starts_at, tx):
+        return True
+    if _has_come(campaign.row.ends_at, tx):
+        return True
+    return campaign.state is S.RUNNING and not await enrolments.has_open(tx, campaign.id)
+
+
+def _has_come(at: datetime | None, tx: Tx) -> bool:
+    return at is not None and at <= tx.now
 
 
 async def _tick_one(tx: Tx, campaign_id: UUID) -> int:
     campaign = await campaigns.get(tx, campaign_id, lock=True)
-    row = campaign.row
-    is_over = row.ends_at is not None and row.ends_at <= tx.now
+    if campaign.state not in (S.SCHEDULED, S.RUNNING, S.PAUSED):
+        return 0
+    is_over = _has_come(campaign.row.ends_at, tx)
     if is_over:
         await enrolments.end_waiting(tx, campaign.id, EnrolmentState.EXHAUSTED)
     may_finish = campaign.state is S.RUNNING or is_over
-    if may_finish and await enrolments.count_open(tx, campaign.id) == 0:
+    if may_finish and not await enrolments.has_open(tx, campaign.id):
         await _enter(tx, campaign, S.FINISHED, actor="schedule", reason="nothing waits or calls")
         return 1
-    if campaign.state is S.SCHEDULED and row.starts_at is not None and row.starts_at <= tx.now:
+    if campaign.state is S.SCHEDULED and _has_come(campaign.row.starts_at, tx):
         await _enter(tx, campaign, S.RUNNING, actor="schedule", reason="starts_at was reached")
         return 1
     return 0

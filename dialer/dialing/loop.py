@@ -35,9 +35,8 @@ class DialingLoop:
 
     def spawn(self, intents: Sequence[Intended]) -> None:
         """Place committed intents, each at its slot."""
-        claimed_at = self.placing.monotonic()
         for intent in intents:
-            task = asyncio.create_task(place_at_slot(self.placing, intent, claimed_at))
+            task = asyncio.create_task(place_at_slot(self.placing, intent))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 

@@ -1,22 +1,25 @@
-"""Stop calling: one transaction that no later call to the number can pass (invariant 6)."""
+"""Stop calling: one transaction that no later call to the number can pass (invariant 6).
+
+The lines are locked first, so that an attempt on its way to ``placing`` is either already there
+or reads the suppression and refuses itself at its slot (design §6.2).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
-
-from dialer.dialing.settle import refuse
-from dialer.domain.attempt import AttemptState, Refusal
-from dialer.store import attempts as ledger
+from dialer.domain.attempt import AttemptState
 from dialer.store import suppressions
+from dialer.store.attempts import CarrierIds, carrier_ids
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_lines
 from dialer.store.tables import attempts
 
 _BLOCK = 5_000  # phones a statement: a driver binds at most 32,767 values
 _CAN_CANCEL = (AttemptState.PLACED, AttemptState.RINGING)
+
+a = attempts.c
 
 
 async def suppress(
@@ -28,24 +31,12 @@ async def suppress(
     scope: str = "everywhere",
     campaign_id: UUID | None = None,
     by_attempt: UUID | None = None,
-) -> Sequence[str]:
-    """Suppress a number and refuse its intents.
+) -> Sequence[CarrierIds]:
+    """Suppress a number.
 
-    Returns request ids of calls to it that are queued or ringing, for the caller to end after
-    the commit. ``by_attempt``: the call in which it was asked for, which goes on to its goodbye.
-    The line is locked, so an attempt on its way to ``placing`` is either already there or reads
-    this suppression (design §6.2).
+    Returns the calls to it that are queued or ringing, for the caller to end after the commit.
+    ``by_attempt``: the call in which it was asked for, which goes on to its goodbye.
     """
-    others = await _other_live_attempts(tx, phone, by_attempt, campaign_id)
-    ringing = []
-    for attempt_id in others:
-        held = await ledger.hold(tx, attempt_id)
-        if held is None:
-            continue
-        if held.attempt.state == AttemptState.INTENDED:
-            await refuse(tx, held, Refusal.SUPPRESSED)
-        elif held.attempt.state in _CAN_CANCEL and held.attempt.request_uuid:
-            ringing.append(held.attempt.request_uuid)
     await lock_lines(tx, [phone])
     await suppressions.add_suppression(
         tx,
@@ -56,54 +47,26 @@ async def suppress(
         campaign_id=campaign_id,
         attempt_id=by_attempt,
     )
-    return ringing
+    only = [a.phone == phone]
+    if by_attempt is not None:
+        only.append(a.id != by_attempt)
+    if campaign_id is not None:
+        only.append(a.campaign_id == campaign_id)
+    return await carrier_ids(tx, _CAN_CANCEL, *only)
 
 
 async def suppress_all(
     tx: Tx, phones: Iterable[str], *, source: str, reason: str
-) -> tuple[int, Sequence[str]]:
-    """Suppress many numbers everywhere; return how many are new, and the request ids of calls to
-    them that are queued or ringing, for the caller to end after the commit.
-
-    All their lines are locked, so that an intent that is not yet ``placing`` reads its
-    suppression there and refuses itself at its slot.
-    """
+) -> tuple[int, Sequence[CarrierIds]]:
+    """Suppress many numbers everywhere; return how many are new, and the calls to them that are
+    queued or ringing, for the caller to end after the commit."""
     wanted = sorted(set(phones))
     added = 0
-    ringing: list[str] = []
+    ringing: list[CarrierIds] = []
     for first in range(0, len(wanted), _BLOCK):
         await lock_lines(tx, wanted[first : first + _BLOCK])
     for first in range(0, len(wanted), _BLOCK):
         block = wanted[first : first + _BLOCK]
         added += await suppressions.add_many(tx, block, source=source, reason=reason)
-        ringing += await _ringing(tx, block)
+        ringing += await carrier_ids(tx, _CAN_CANCEL, a.phone.in_(block))
     return added, ringing
-
-
-async def _ringing(tx: Tx, phones: Sequence[str]) -> Sequence[str]:
-    a = attempts.c
-    rows = await tx.all(
-        select(a.request_uuid).where(
-            a.account_id == tx.account_id,
-            a.phone.in_(phones),
-            a.state.in_(_CAN_CANCEL),
-            a.request_uuid.is_not(None),
-        )
-    )
-    return [row.request_uuid for row in rows]
-
-
-async def _other_live_attempts(
-    tx: Tx, phone: str, by_attempt: UUID | None, campaign_id: UUID | None
-) -> Sequence[UUID]:
-    a = attempts.c
-    query = select(a.id).where(
-        a.account_id == tx.account_id,
-        a.phone == phone,
-        a.state.in_([AttemptState.INTENDED, *_CAN_CANCEL]),
-    )
-    if by_attempt is not None:
-        query = query.where(a.id != by_attempt)
-    if campaign_id is not None:
-        query = query.where(a.campaign_id == campaign_id)
-    return [row.id for row in await tx.all(query.order_by(a.id))]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from dialer.dialing.claim import Intended
-from dialer.dialing.settle import refuse
+from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.campaign import MAY_TEST_CALL, CampaignState
 from dialer.domain.definition import Definition
@@ -59,12 +59,9 @@ class Placing:
     is_draining: Callable[[], bool] = lambda: False
 
 
-async def place_at_slot(placing: Placing, intent: Intended, claimed_at: float) -> None:
-    """Wait for the slot on the monotonic clock, then place.
-
-    claimed_at: monotonic time of the claim's commit; product time runs at the same speed.
-    """
-    wait_s = claimed_at + intent.seconds_ahead - placing.monotonic()
+async def place_at_slot(placing: Placing, intent: Intended) -> None:
+    """Wait for the slot on the monotonic clock, then place: product time runs as fast."""
+    wait_s = intent.slot_at - placing.monotonic()
     if wait_s > 0:
         await asyncio.sleep(wait_s)
     await place(placing, intent.attempt_id)
@@ -86,7 +83,6 @@ async def place(placing: Placing, attempt_id: UUID) -> None:
 
 async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:
     """intended → placing under the line's lock, or refused; nothing if another moved it on."""
-    read_at = placing.monotonic()
     held = await ledger.hold(tx, attempt_id)
     if held is None or held.attempt.state != AttemptState.INTENDED:
         return None
@@ -108,7 +104,7 @@ async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, Cal
     )
     definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
     call = call_request(attempt_id, attempt.phone, attempt.caller_id, definition, placing.urls)
-    return read_at + (post_before - tx.now).total_seconds(), call
+    return tx.read_at + (post_before - tx.now).total_seconds(), call
 
 
 async def why_not(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
@@ -116,7 +112,8 @@ async def why_not(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal |
     attempt = held.attempt
     if attempt.window_ends_at is not None and tx.now >= attempt.window_ends_at:
         return Refusal.WINDOW_CLOSED
-    if tx.now >= attempt.valid_until:
+    # Without its line it has given way to a call that was found ringing after all.
+    if tx.now >= attempt.valid_until or held.line_holder != attempt.id:
         return Refusal.STALE
     if await suppressed_among(tx, [attempt.phone], attempt.campaign_id):
         return Refusal.SUPPRESSED
@@ -148,6 +145,8 @@ def call_request(
 
 async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> None:
     """Write down what the carrier said; ``None``: we did not ask, the intent went stale."""
+    if isinstance(reply, Refused):
+        await lock_to_pause(tx, refusal=reply.reason)
     held = await ledger.hold(tx, attempt_id)
     if held is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,14 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 
 from dialer.dialing.place import why_not
-from dialer.dialing.settle import end_call, give_up, refuse
-from dialer.domain.attempt import AttemptEvent, AttemptState, HangupFacts, Refusal
+from dialer.dialing.settle import end_call, give_up, lock_to_pause, refuse
+from dialer.domain.attempt import (
+    AttemptEvent,
+    AttemptState,
+    HangupFacts,
+    Refusal,
+    was_dropped,
+)
 from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl, CarrierCall
 from dialer.settings import RecoveryBounds
@@ -48,9 +54,24 @@ async def recover(db: Database, carrier: CallControl, bounds: RecoveryBounds) ->
     """One pass over everything overdue; returns how many attempts it moved on."""
     moved = await _refuse_stale_intents(db)
     moved += await _doubt_silent_placings(db, bounds)
-    for row in await _lease(db, [S.AMBIGUOUS], _AMBIGUOUS_PAUSE_S * bounds.lookup / 20):
-        moved += await _resolve(db, carrier, bounds, row, await _search(db, carrier, bounds, row))
+    ambiguous = await _lease(db, [S.AMBIGUOUS], _AMBIGUOUS_PAUSE_S * bounds.lookup / 20)
+
+    async def find(row: Any) -> int:
+        return await _resolve(db, bounds, row, await _search(db, carrier, bounds, row))
+
+    moved += await _each(ambiguous, find)
     moved += await _look_up_live(db, carrier, bounds)
+    return moved
+
+
+async def _each(rows: Sequence[Any], repair: Callable[[Any], Awaitable[int]]) -> int:
+    """Repair row by row: one that cannot be repaired must not keep the others from it."""
+    moved = 0
+    for row in rows:
+        try:
+            moved += await repair(row)
+        except Exception as error:
+            log.error("attempt_not_recovered", extra={"attempt_id": row.id}, exc_info=error)
     return moved
 
 
@@ -64,31 +85,31 @@ async def _refuse_stale_intents(db: Database) -> int:
                 a.valid_until < tx.now - INTENT_GRACE,
             )
         )
-    for row in rows:
-        await db.run(lambda tx, attempt_id=row.id: _refuse_if_stale(tx, attempt_id))  # type: ignore[misc]
-    return len(rows)
+    return await _each(rows, lambda row: db.run(lambda tx: _refuse_if_stale(tx, row.id)))
 
 
-async def _refuse_if_stale(tx: Tx, attempt_id: UUID) -> None:
+async def _refuse_if_stale(tx: Tx, attempt_id: UUID) -> int:
     held = await ledger.hold(tx, attempt_id)
-    if held is not None and held.attempt.state == S.INTENDED:
-        await refuse(tx, held, await why_not(tx, held) or Refusal.STALE)
+    if held is None or held.attempt.state != S.INTENDED:
+        return 0
+    await refuse(tx, held, await why_not(tx, held) or Refusal.STALE)
+    return 1
 
 
 async def _doubt_silent_placings(db: Database, bounds: RecoveryBounds) -> int:
     async with db.begin() as tx:
         before = tx.now - timedelta(seconds=bounds.placing)
         rows = await ledger.in_states(tx, [S.PLACING], before=before)
-    for row in rows:
-        await db.run(lambda tx, attempt_id=row.id: _doubt(tx, attempt_id))  # type: ignore[misc]
-    return len(rows)
+    return await _each(rows, lambda row: db.run(lambda tx: _doubt(tx, row.id)))
 
 
-async def _doubt(tx: Tx, attempt_id: UUID) -> None:
+async def _doubt(tx: Tx, attempt_id: UUID) -> int:
     held = await ledger.hold(tx, attempt_id)
-    if held is not None and held.attempt.state == S.PLACING:
-        log.warning("placing_went_silent", extra={"attempt_id": attempt_id})
-        await ledger.change(tx, held, AttemptEvent.LOSE)
+    if held is None or held.attempt.state != S.PLACING:
+        return 0
+    log.warning("placing_went_silent", extra={"attempt_id": attempt_id})
+    await ledger.change(tx, held, AttemptEvent.LOSE)
+    return 1
 
 
 async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[Any]:
@@ -109,6 +130,8 @@ async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[
             .with_for_update(key_share=True, skip_locked=True)
         )
         ids = [row.id for row in await tx.all(due)]
+        if not ids:
+            return []
         rows: Sequence[Any] = (
             await tx.execute(
                 update(attempts)
@@ -125,7 +148,7 @@ async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[
 async def _search(
     db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any
 ) -> Sighting | None:
-    """Search all three lists for an ambiguous attempt's call; None if any list failed.
+    """Search all three lists for a call whose id we do not know; None if any list failed.
 
     A phone has at most one live or ambiguous attempt, so a call to it that no other attempt
     claims, begun about when we asked, is this one.
@@ -171,34 +194,49 @@ async def _look_up_live(db: Database, carrier: CallControl, bounds: RecoveryBoun
     if not rows:
         return 0
     try:
-        alive = {*await carrier.queued_calls(), *await carrier.live_calls()}
+        alive: set[str] | None = {*await carrier.queued_calls(), *await carrier.live_calls()}
     except ProviderError as error:
         log.warning("carrier_lookup_failed", extra={"detail": str(error)})
-        return 0
-    moved = 0
-    for row in rows:
-        if alive.isdisjoint({row.call_uuid, row.request_uuid}):
-            moved += await _resolve(db, carrier, bounds, row, await _sight_ended(carrier, row))
-    return moved
+        alive = None
+
+    async def find(row: Any) -> int:
+        if alive is None or not alive.isdisjoint(_ids(row)):
+            # Seen, or nothing is known: either way no absence, and any proof starts again.
+            return 0 if row.absent_since is None else await _resolve(db, bounds, row, None)
+        return await _resolve(db, bounds, row, await _sight_silent(db, carrier, bounds, row))
+
+    return await _each(rows, find)
 
 
-async def _sight_ended(carrier: CallControl, row: Any) -> Sighting | None:
+def _ids(row: Any) -> list[str]:
+    return [one for one in dict.fromkeys((row.call_uuid, row.request_uuid)) if one]
+
+
+async def _sight_silent(
+    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any
+) -> Sighting | None:
+    """Look for a call that is not alive under its ids. Until a callback has named its call id,
+    it may be alive or over under another (plivo.md §1.1), and is searched for by its number."""
     try:
-        call = await carrier.finished_call(row.call_uuid or row.request_uuid)
+        for uuid in _ids(row):
+            if (call := await carrier.finished_call(uuid)) is not None:
+                return Sighting("finished", call, call.call_uuid)
     except ProviderError as error:
         log.warning("carrier_lookup_failed", extra={"attempt_id": row.id, "detail": str(error)})
         return None
-    return ABSENT if call is None else Sighting("finished", call, call.call_uuid)
+    return ABSENT if row.call_uuid else await _search(db, carrier, bounds, row)
 
 
 async def _resolve(
-    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any, sighting: Sighting | None
+    db: Database, bounds: RecoveryBounds, row: Any, sighting: Sighting | None
 ) -> int:
     return await db.run(lambda tx: _apply(tx, bounds, row, sighting))
 
 
 async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting | None) -> int:
     """Move one attempt on by what the carrier showed, unless it moved meanwhile."""
+    call = None if sighting is None else sighting.call
+    await lock_to_pause(tx, code=call.hangup_code if call else None)
     held = await ledger.hold(tx, seen.id)
     if held is None or held.attempt.state != seen.state:
         return 0
@@ -206,16 +244,18 @@ async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting |
         await ledger.change(tx, held, absent_since=None)
         return 0
     if sighting.where == "absent":
-        return await _count_absence(tx, held, bounds)
+        return await _count_absence(tx, held, bounds, asked_at=seen.looked_up_at)
+    # A queued call's id is the request's; what it will be called by once it rings is not known.
+    call_uuid = None if sighting.where == "queued" else sighting.call_uuid
     ids = {
-        "call_uuid": held.attempt.call_uuid or sighting.call_uuid,
+        "call_uuid": held.attempt.call_uuid or call_uuid,
         "request_uuid": held.attempt.request_uuid
-        or (sighting.call.request_uuid if sighting.call else None)
+        or (call.request_uuid if call else None)
         or sighting.call_uuid,
         "absent_since": None,
     }
-    if sighting.where == "finished" and sighting.call is not None:
-        await end_call(tx, held, _facts(held, sighting.call), **ids, **_record(sighting.call))
+    if sighting.where == "finished" and call is not None:
+        await _end(tx, held, call, ids)
     else:
         events = {
             "queued": AttemptEvent.ACCEPT,
@@ -229,16 +269,31 @@ async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting |
     return 1
 
 
-async def _count_absence(tx: Tx, held: Held, bounds: RecoveryBounds) -> int:
-    """Two absences far enough apart settle it: never placed, or ended unseen."""
+async def _end(tx: Tx, held: Held, call: CarrierCall, ids: dict[str, Any]) -> None:
+    """Write down the carrier's record of the call."""
+    facts = _facts(held, call)
+    was_cancelled = held.attempt.queue_cancelled_at is not None
+    state = AttemptState(held.attempt.state)
+    if was_dropped(state, was_answered=facts.was_answered, was_cancelled=was_cancelled):
+        await ledger.change(tx, held, **ids)
+        await give_up(tx, held)
+    else:
+        await end_call(tx, held, facts, **ids, **_record(call))
+
+
+async def _count_absence(tx: Tx, held: Held, bounds: RecoveryBounds, *, asked_at: datetime) -> int:
+    """Two absences far enough apart settle it: never placed, or ended unseen.
+
+    asked_at: when this search began. A search may take long; what it proves is no newer.
+    """
     attempt = held.attempt
-    asked_at: datetime = attempt.placing_at or attempt.created_at
-    if tx.now - asked_at < timedelta(seconds=bounds.first_absence):
+    placing_at: datetime = attempt.placing_at or attempt.created_at
+    if asked_at - placing_at < timedelta(seconds=bounds.first_absence):
         return 0
     if attempt.absent_since is None:
         await ledger.change(tx, held, absent_since=tx.now)
         return 0
-    if tx.now - attempt.absent_since < timedelta(seconds=bounds.absence):
+    if asked_at - attempt.absent_since < timedelta(seconds=bounds.absence):
         return 0
     log.warning("attempt_absent", extra={"attempt_id": attempt.id, "state": attempt.state})
     if attempt.state == S.AMBIGUOUS:

@@ -15,6 +15,7 @@ from dialer.domain.attempt import (
     Outcome,
     Refusal,
     outcome_of,
+    refusal_in_hangup,
 )
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState, NextStep, after_call, after_refusal
@@ -27,7 +28,18 @@ log = logging.getLogger(__name__)
 
 # 401 and an empty balance would fail every further call alike: probe once a minute.
 ACCOUNT_PAUSE = timedelta(seconds=60)
-_PAUSING = frozenset({Refusal.CREDENTIALS, Refusal.NO_CREDIT})
+PAUSING = frozenset({Refusal.CREDENTIALS, Refusal.NO_CREDIT})
+# A lead that would wait in a campaign that is over waits for nothing.
+_INSTEAD_OF_WAITING = {
+    CampaignState.CANCELLED: EnrolmentState.CANCELLED,
+    CampaignState.FINISHED: EnrolmentState.EXHAUSTED,
+}
+
+
+async def lock_to_pause(tx: Tx, *, code: int | None = None, refusal: str | None = None) -> None:
+    """Lock the carrier account before anything else if this news is going to pause it."""
+    if code == OUT_OF_CREDIT_CODE or refusal in PAUSING:
+        await carrier.lock_carrier(tx)
 
 
 async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> None:
@@ -54,13 +66,15 @@ async def refuse(tx: Tx, held: Held, refusal: Refusal) -> None:
     """Nothing rang, and nothing will for this intent."""
     attempt = await change(tx, held, AttemptEvent.REFUSE, refusal=refusal, ended_at=tx.now)
     await lines.free_line(tx, attempt.phone, attempt.id)
-    if refusal in _PAUSING:
+    if refusal in PAUSING:
         await pause_account(tx, refusal)
     await settle_lead(tx, held)
 
 
 async def give_up(tx: Tx, held: Held) -> None:
-    """The carrier does not know the call: it was never placed."""
+    """The carrier does not know the call, or dropped it from its queue: it was never placed."""
+    if held.attempt.state == AttemptState.PLACING:  # its reply is still on the way
+        await change(tx, held, AttemptEvent.ACCEPT)
     attempt = await change(tx, held, AttemptEvent.FIND_ABSENT, ended_at=tx.now)
     await lines.free_line(tx, attempt.phone, attempt.id)
     await settle_lead(tx, held)
@@ -79,24 +93,33 @@ async def settle_lead(tx: Tx, held: Held) -> None:
         return
     campaign = await campaigns.get(tx, attempt.campaign_id)
     was_counted = lead.state != EnrolmentState.CALLING
-    attempts = lead.attempts + (0 if was_counted else _counts(attempt))
+    attempts = lead.attempts + (0 if was_counted else counts(attempt))
     step = _next_step(tx, attempt, attempts, campaign)
-    if campaign.state is CampaignState.CANCELLED and step.state is EnrolmentState.WAITING:
-        step = NextStep(EnrolmentState.CANCELLED)
+    if step.state is EnrolmentState.WAITING and campaign.state in _INSTEAD_OF_WAITING:
+        step = NextStep(_INSTEAD_OF_WAITING[campaign.state])
     row = {"id": lead.id, "attempts": attempts, **enrolments.step_values(step)}
     await enrolments.save_many(tx, [row])
     held.enrolment = await enrolments.lock_one(tx, lead.id)
 
 
-def _counts(attempt: Any) -> int:
+def counts(attempt: Any) -> int:
     """1 if the attempt counts towards max_attempts: it reached a phone, or the number is bad."""
-    ended = attempt.state == AttemptState.ENDED
-    return int(ended or attempt.refusal == Refusal.NUMBER_INVALID)
+    if attempt.state == AttemptState.ENDED:
+        return int(_refusal_at_end(attempt) is None)
+    return int(attempt.refusal == Refusal.NUMBER_INVALID)
+
+
+def _refusal_at_end(attempt: Any) -> Refusal | None:
+    was_answered = attempt.answered_at is not None
+    return refusal_in_hangup(attempt.hangup_code, was_answered=was_answered)
 
 
 def _next_step(tx: Tx, attempt: Any, attempts: int, campaign: Campaign) -> NextStep:
     plan, ends_at = campaign.definition.retry_plan, campaign.row.ends_at
+    refusal = None if attempt.refusal is None else Refusal(attempt.refusal)
     if attempt.state == AttemptState.ENDED:
+        refusal = _refusal_at_end(attempt)
+    if attempt.state == AttemptState.ENDED and refusal is None:
         return after_call(
             outcome=Outcome(attempt.outcome),
             disposition=None if attempt.disposition is None else Disposition(attempt.disposition),
@@ -106,10 +129,10 @@ def _next_step(tx: Tx, attempt: Any, attempts: int, campaign: Campaign) -> NextS
             now=tx.now,
             ends_at=ends_at,
         )
-    if attempt.refusal == Refusal.SUPPRESSED:
+    if refusal is Refusal.SUPPRESSED:
         return NextStep(EnrolmentState.BLOCKED, blocked_code="INTERNAL_OPT_OUT")
     return after_refusal(
-        refusal=None if attempt.refusal is None else Refusal(attempt.refusal),
+        refusal=refusal,
         attempts=attempts,
         plan=plan,
         now=tx.now,

@@ -197,6 +197,12 @@ _OUTCOME_OF_STATUS: Mapping[str, Outcome] = {
 # We could not serve the call (7xxx, 8xxx) or the carrier broke (5xxx): nobody was spoken to.
 _FAULT_CODES = range(5000, 6000), range(7000, 9000)
 OUT_OF_CREDIT_CODE = 1010
+CONCURRENCY_CODE = 5030
+
+_REFUSAL_IN_HANGUP: Mapping[int, Refusal] = {
+    OUT_OF_CREDIT_CODE: Refusal.NO_CREDIT,
+    CONCURRENCY_CODE: Refusal.CONCURRENCY,
+}
 
 
 def outcome_of(facts: HangupFacts) -> Outcome:
@@ -214,3 +220,17 @@ def outcome_of(facts: HangupFacts) -> Outcome:
         by_cause = _OUTCOME_OF_CAUSE.get(facts.cause or "")
         return by_cause or _OUTCOME_OF_STATUS.get(facts.status or "", O.FAILED)
     return O.FAILED
+
+
+def refusal_in_hangup(code: int | None, *, was_answered: bool) -> Refusal | None:
+    """Return why the carrier ended a call that it had accepted and no phone ever rang for.
+
+    Such an end says nothing about the lead, just as the same refusal in the reply.
+    """
+    return None if was_answered or code is None else _REFUSAL_IN_HANGUP.get(code)
+
+
+def was_dropped(state: AttemptState, *, was_answered: bool, was_cancelled: bool) -> bool:
+    """True when our cancel took a call out of the carrier's queue before it reached a phone."""
+    waited = state in (S.PLACING, S.AMBIGUOUS, S.PLACED)
+    return waited and was_cancelled and not was_answered

@@ -36,26 +36,33 @@ def free_slots(*, next_slot_at: datetime | None, cps: float, now: datetime) -> i
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One running campaign's wish. ``may_start``: due leads within its own limits."""
+    """One running campaign's wish. ``may_start``: due leads within its own limits; ``live``:
+    its calls that are up already."""
 
     campaign_id: UUID
     weight: float
     may_start: int
+    live: int = 0
 
 
 def share(free: int, demands: Sequence[Demand]) -> dict[UUID, int]:
     """Divide ``free`` starts by weight; what one campaign cannot use goes to the others.
 
-    Single starts that no exact share covers go to the campaign furthest below its share, so
-    nobody starves: repeated passes with ``live`` counted in ``may_start`` even out.
+    Each start goes to the campaign whose calls up are furthest below its share. Calls already
+    up count, so that passes with room for a single call take turns and nobody starves.
     """
     given = {demand.campaign_id: 0 for demand in demands}
     left = min(free, sum(demand.may_start for demand in demands))
     for _ in range(left):
         hungry = [d for d in demands if given[d.campaign_id] < d.may_start]
-        neediest = min(hungry, key=lambda d: ((given[d.campaign_id] + 1) / d.weight, d.campaign_id))
+        neediest = min(hungry, key=lambda d: (_fill(d, given[d.campaign_id]), d.campaign_id))
         given[neediest.campaign_id] += 1
     return given
+
+
+def _fill(demand: Demand, given: int) -> float:
+    """Return how full a campaign's share would be with one start more."""
+    return (demand.live + given + 1) / demand.weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,13 +124,17 @@ def after_denial(
     lasting: Collection[str],
     next_allowed_at: datetime | None,
     ends_at: datetime | None,
+    is_promised: bool = False,
 ) -> NextStep:
     """Decide after a denying check: wait for the next instant, wait for facts, or block.
 
-    ``lasting``: the reasons that waiting alone does not cure.
+    ``lasting``: the reasons that waiting alone does not cure. ``is_promised``: a callback was
+    agreed; one that cannot be before the campaign's end is handed over to a person.
     """
     if not lasting and next_allowed_at is not None:
         if ends_at is not None and next_allowed_at >= ends_at:
+            if is_promised:
+                return NextStep(EnrolmentState.DONE, disposition=Disposition.CALLBACK)
             return NextStep(EnrolmentState.EXHAUSTED, blocked_code=code)
         return NextStep(EnrolmentState.WAITING, next_allowed_at, blocked_code=code)
     if lasting and all(found in WAITS_FOR_FACTS for found in lasting):

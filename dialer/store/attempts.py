@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from dialer.domain.attempt import AttemptEvent, AttemptState, advance
 from dialer.store.engine import Tx
-from dialer.store.lines import lock_lines
+from dialer.store.lines import lock_known_lines
 from dialer.store.tables import attempts, carrier_events, enrolments
 
 a = attempts.c
@@ -28,6 +28,15 @@ class Held:
     line_holder: UUID | None
 
 
+class CarrierIds(NamedTuple):
+    """What the carrier knows a call by. It controls calls by ``call_uuid``; ``request_uuid`` is
+    usually the same, and all we have until the first callback (plivo.md §1.1, §7 no. 4)."""
+
+    attempt_id: UUID
+    request_uuid: str | None
+    call_uuid: str | None
+
+
 async def find(tx: Tx, attempt_id: UUID) -> Any:
     """Return the attempt's row unlocked, or None."""
     return await tx.one_or_none(
@@ -37,26 +46,42 @@ async def find(tx: Tx, attempt_id: UUID) -> Any:
 
 async def hold(tx: Tx, attempt_id: UUID) -> Held | None:
     """Lock enrolment, line and attempt in this order; None if there is no such attempt."""
-    seen = await find(tx, attempt_id)
-    if seen is None:
-        return None
-    e = enrolments.c
-    enrolment = (
-        await tx.execute(
-            select(enrolments)
-            .where(e.account_id == tx.account_id, e.id == seen.enrolment_id)
-            .with_for_update(key_share=True)
-        )
-    ).one()
-    holders = await lock_lines(tx, [seen.phone])
-    locked = (
-        await tx.execute(
-            select(attempts)
-            .where(a.account_id == tx.account_id, a.id == attempt_id)
-            .with_for_update(key_share=True)
-        )
-    ).one()
-    return Held(locked, enrolment, holders[seen.phone])
+    held = await hold_all(tx, [attempt_id])
+    return held[0] if held else None
+
+
+async def hold_all(tx: Tx, attempt_ids: Sequence[UUID]) -> list[Held]:
+    """Lock the attempts with all that moves with them: table by table, ascending in each.
+
+    Every change of an attempt's state happens under its line's lock, so that whoever holds a
+    line knows the state of each attempt to that phone.
+    """
+    e, which = enrolments.c, (a.account_id == tx.account_id, a.id.in_(attempt_ids))
+    seen = await tx.all(select(a.enrolment_id, a.phone).where(*which))
+    if not seen:
+        return []
+    locked = await tx.all(
+        select(enrolments)
+        .where(e.account_id == tx.account_id, e.id.in_({row.enrolment_id for row in seen}))
+        .order_by(e.id)
+        .with_for_update(key_share=True)
+    )
+    leads = {row.id: row for row in locked}
+    holders = await lock_known_lines(tx, (row.phone for row in seen))
+    rows = await tx.all(
+        select(attempts).where(*which).order_by(a.id).with_for_update(key_share=True)
+    )
+    return [Held(row, leads[row.enrolment_id], holders[row.phone]) for row in rows]
+
+
+async def carrier_ids(tx: Tx, states: Sequence[AttemptState], *only: Any) -> list[CarrierIds]:
+    """Return the ids of calls in ``states`` that satisfy ``only``."""
+    rows = await tx.all(
+        select(a.id, a.request_uuid, a.call_uuid)
+        .where(a.account_id == tx.account_id, a.state.in_(states), *only)
+        .order_by(a.id)
+    )
+    return [CarrierIds(*row) for row in rows]
 
 
 async def insert_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:

@@ -105,11 +105,14 @@ async def by_name(tx: Tx, name: str) -> Campaign:
     return found
 
 
-async def in_state(tx: Tx, *states: CampaignState) -> list[Campaign]:
-    rows = await tx.all(
+async def in_state(tx: Tx, *states: CampaignState, lock: bool = False) -> list[Campaign]:
+    """Return the campaigns in these states; ``lock``: locked, without those another holds."""
+    query = (
         _with_definition().where(c.account_id == tx.account_id, c.state.in_(states)).order_by(c.id)
     )
-    return [_campaign(row) for row in rows]
+    if lock:
+        query = query.with_for_update(key_share=True, of=campaigns, skip_locked=True)
+    return [_campaign(row) for row in await tx.all(query)]
 
 
 async def page(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:

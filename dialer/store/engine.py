@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,12 +62,22 @@ def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
 
 @dataclass(slots=True)
 class Tx:
-    """One open transaction. ``now`` is the product time read when it began."""
+    """One open transaction.
+
+    ``now`` is the product time read when it began, ``read_at`` the monotonic time just before
+    that: an instant of product time that lies ``s`` seconds after ``now`` is ``read_at + s``.
+    """
 
     connection: AsyncConnection
     account_id: UUID
     now: datetime
+    read_at: float
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def read_clock(self) -> None:
+        """Read product time again: for whoever waited for a lock and decides about instants."""
+        self.read_at = time.monotonic()
+        self.now = await product_now(self.connection, self.account_id)
 
     async def execute(self, statement: Any, parameters: Any = None) -> Any:
         return await self.connection.execute(statement, parameters)
@@ -98,7 +109,9 @@ class Database:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Tx]:
         async with self.engine.begin() as connection:
-            yield Tx(connection, self.account_id, await product_now(connection, self.account_id))
+            read_at = time.monotonic()
+            now = await product_now(connection, self.account_id)
+            yield Tx(connection, self.account_id, now, read_at)
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal, select, update
 
+from dialer.domain.attempt import Disposition
+from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7s
 from dialer.domain.retry import EnrolmentState, NextStep
+from dialer.store.carrier import lock_carrier
 from dialer.store.engine import Tx
-from dialer.store.tables import enrolments, leads
+from dialer.store.tables import campaigns, enrolments, leads
 
 e = enrolments.c
 
@@ -160,7 +163,13 @@ async def enrol_leads(
 async def wake(
     tx: Tx, *, campaign_id: UUID | None = None, codes: Sequence[str] | None = None
 ) -> int:
-    """Make waiting leads without a due time due now: of one campaign, or of some denial codes."""
+    """Make waiting leads without a due time due now: of one campaign, or of some denial codes.
+
+    codes: new facts are there. A dial pass that read the old ones may be about to write its
+    denials, so this waits for it: a lead it lets wait for facts is woken, not forgotten.
+    """
+    if codes is not None:
+        await lock_carrier(tx)
     query = update(enrolments).where(
         e.account_id == tx.account_id,
         e.state == EnrolmentState.WAITING,
@@ -175,7 +184,11 @@ async def wake(
 
 
 async def end_waiting(tx: Tx, campaign_id: UUID, state: EnrolmentState) -> int:
-    """Move every waiting lead of a campaign to a final state; return how many."""
+    """Move every waiting lead of a campaign to a final state; return how many.
+
+    One that was promised a callback is no failure when time runs out: it is done / callback, for
+    a person to keep the promise (design §5).
+    """
     result = await tx.execute(
         update(enrolments)
         .where(
@@ -183,23 +196,55 @@ async def end_waiting(tx: Tx, campaign_id: UUID, state: EnrolmentState) -> int:
             e.campaign_id == campaign_id,
             e.state == EnrolmentState.WAITING,
         )
-        .values(state=state, due_at=None, changed_at=tx.now)
+        .values(state=_final(state), due_at=None, changed_at=tx.now)
     )
     return int(result.rowcount)
 
 
-async def count_open(tx: Tx, campaign_id: UUID) -> int:
-    """Count leads that still wait or are being called."""
-    return (
-        await tx.scalar(
-            select(func.count()).where(
+def _final(state: EnrolmentState) -> Any:
+    if state is not EnrolmentState.EXHAUSTED:
+        return state
+    is_promised = e.disposition == Disposition.CALLBACK
+    return case((is_promised, EnrolmentState.DONE.value), else_=state.value)
+
+
+async def end_strays(tx: Tx) -> int:
+    """End leads that wait in a campaign that is over; return how many.
+
+    A call that ends while its campaign is being cancelled may still give its lead back: it read
+    the campaign before, and its lead was not waiting when the others were ended.
+    """
+    c, moved = campaigns.c, 0
+    for over, state in (
+        (CampaignState.CANCELLED, EnrolmentState.CANCELLED),
+        (CampaignState.FINISHED, EnrolmentState.EXHAUSTED),
+    ):
+        ids = select(c.id).where(c.account_id == tx.account_id, c.state == over)
+        result = await tx.execute(
+            update(enrolments)
+            .where(
                 e.account_id == tx.account_id,
-                e.campaign_id == campaign_id,
-                e.state.in_([EnrolmentState.WAITING, EnrolmentState.CALLING]),
+                e.campaign_id.in_(ids),
+                e.state == EnrolmentState.WAITING,
             )
+            .values(state=_final(state), due_at=None, changed_at=tx.now)
         )
-        or 0
+        moved += int(result.rowcount)
+    return moved
+
+
+async def has_open(tx: Tx, campaign_id: UUID) -> bool:
+    """True while some lead still waits or is being called."""
+    found = await tx.scalar(
+        select(e.id)
+        .where(
+            e.account_id == tx.account_id,
+            e.campaign_id == campaign_id,
+            e.state.in_([EnrolmentState.WAITING, EnrolmentState.CALLING]),
+        )
+        .limit(1)
     )
+    return found is not None
 
 
 async def enrolled_among(tx: Tx, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:

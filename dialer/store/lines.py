@@ -9,8 +9,11 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from dialer.domain.attempt import LIVE
 from dialer.store.engine import Tx
-from dialer.store.tables import lines
+from dialer.store.tables import attempts, lines
+
+_LIVE = sorted(LIVE)
 
 
 async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
@@ -20,9 +23,14 @@ async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
         return {}
     rows = [{"account_id": tx.account_id, "phone": phone} for phone in wanted]
     await tx.execute(insert(lines).values(rows).on_conflict_do_nothing())
+    return await lock_known_lines(tx, wanted)
+
+
+async def lock_known_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
+    """Lock lines that are known to exist, as those of every attempt do."""
     found = await tx.all(
         select(lines.c.phone, lines.c.live_attempt_id)
-        .where(lines.c.account_id == tx.account_id, lines.c.phone.in_(wanted))
+        .where(lines.c.account_id == tx.account_id, lines.c.phone.in_(sorted(set(phones))))
         .order_by(lines.c.phone)
         .with_for_update(key_share=True)
     )
@@ -36,9 +44,28 @@ async def take_lines(tx: Tx, attempt_of_phone: Iterable[tuple[str, UUID]]) -> No
 
 
 async def free_line(tx: Tx, phone: str, attempt_id: UUID) -> None:
-    """Let go of a line, unless another attempt holds it by now."""
+    """Let go of a locked line, unless another attempt holds it by now.
+
+    A phone has a second live attempt only after one that we had given up rang after all; the
+    line then passes to it, so that nothing is dialed beside it.
+    """
+    a = attempts.c
+    still_live = (
+        select(a.id)
+        .where(
+            a.account_id == tx.account_id,
+            a.phone == phone,
+            a.id != attempt_id,
+            a.state.in_(_LIVE),
+        )
+        .order_by(a.id)
+        .limit(1)
+        .scalar_subquery()
+    )
     await tx.execute(
-        _of(tx, phone).where(lines.c.live_attempt_id == attempt_id).values(live_attempt_id=None)
+        _of(tx, phone)
+        .where(lines.c.live_attempt_id == attempt_id)
+        .values(live_attempt_id=still_live)
     )
 
 

@@ -101,12 +101,13 @@ async def on_callback(
             kind=kind,
             path=target,
             form=form,
-            prompt=int(prompt) if prompt.isdigit() else 1,
+            prompt=int(prompt) if prompt.isdecimal() else 1,
             input_url=input_url,
         )
     )
     if heard is None:
         return Response(b"", status_code=404)
+    context.end_calls_later(heard.to_end)
     return _document(_reply(context, heard, kind, form, input_url))
 
 

@@ -15,6 +15,7 @@ from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls
 from dialer.keys import Keys
 from dialer.providers.protocols import Carrier
+from dialer.store.attempts import CarrierIds
 from dialer.store.engine import Database
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Context:
     data_dir: Path
     background: Background = field(default_factory=Background)
 
-    def end_calls_later(self, carrier_ids: Sequence[str]) -> None:
+    def end_calls_later(self, calls: Sequence[CarrierIds]) -> None:
         """End calls at the carrier once the deciding transaction has committed."""
-        if carrier_ids:
-            self.background.spawn(end_calls(self.db, self.carrier, carrier_ids))
+        if calls:
+            self.background.spawn(end_calls(self.db, self.carrier, calls))

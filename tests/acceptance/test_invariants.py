@@ -239,7 +239,7 @@ async def test_a_lead_that_opens_after_the_end_is_exhausted_and_the_campaign_fin
     await db.run(
         lambda tx: tx.execute(text("update campaigns set ends_at = now() - interval '1 year'"))
     )
-    await db.run(lifecycle.tick)
+    await lifecycle.tick(db)
     assert (await still.lead(phone(1))).state == "exhausted"
     async with db.begin() as tx:
         state = (await lifecycle.campaigns.get(tx, campaign)).state

@@ -18,6 +18,7 @@ from dialer.dialing.optout import suppress, suppress_all
 from dialer.errors import FieldError, InvalidInput
 from dialer.leads.phone_file import read_phones
 from dialer.store import admin_log, campaigns, suppressions
+from dialer.store.attempts import CarrierIds
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
 from dialer.web.api.phones import read_phone
@@ -177,8 +178,8 @@ class SuppressionController(Controller):
         )
 
 
-def _end_after_commit(tx: Tx, context: Context, carrier_ids: Sequence[str]) -> None:
+def _end_after_commit(tx: Tx, context: Context, ringing: Sequence[CarrierIds]) -> None:
     async def end_calls() -> None:
-        context.end_calls_later(carrier_ids)
+        context.end_calls_later(ringing)
 
     tx.after_commit.append(end_calls)
