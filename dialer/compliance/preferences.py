@@ -17,6 +17,8 @@ from dialer.compliance.walltime import WEEKDAYS, Span, unite
 
 HOLIDAY = 7
 """Stands beside the weekdays 0-6 in `Preferences.days_off`."""
+#: TRAI's categories of preference; a number outside them blocks nothing that is ever called.
+_SECTORS = frozenset("12345678")
 _MODE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -62,8 +64,8 @@ def _take(read: Preferences, part: str) -> Preferences:
 
 
 def _sectors(read: Preferences, items: list[str]) -> Preferences:
-    if not all(item.isascii() and item.isdigit() for item in items):
-        raise ValueError("block: takes sector numbers, as in block:2,4")
+    if not all(item in _SECTORS for item in items):
+        raise ValueError("block: takes sector numbers from 1 to 8, as in block:2,4")
     return replace(read, sectors_off=read.sectors_off | set(map(int, items)))
 
 

@@ -43,8 +43,8 @@ class CampaignSection(Section, frozen=True):
 class DialingSection(Section, frozen=True):
     caller_ids: Annotated[list[E164], Meta(min_length=1)]
     max_concurrent: Annotated[int, Meta(ge=1, le=100_000)] | None = None
-    max_cps: Annotated[float, Meta(gt=0, le=1000)] | None = None
-    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    max_cps: Annotated[float, Meta(ge=0.001, le=1000)] | None = None
+    weight: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
     hours: list[str] = []  # "10:00-13:00", in the lead's zone
     days: list[Day] = []
     starts_at: datetime | None = None

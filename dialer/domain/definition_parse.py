@@ -24,15 +24,29 @@ from dialer.domain.definition_errors import explain, shown
 from dialer.domain.duration import parse_duration
 from dialer.errors import FieldError, InvalidInput
 
+MAX_CHARACTERS = 500_000  # far above any campaign with all its knowledge
+_TOO_DEEP = "a key or a value is nested deeper than any of a campaign; use one level of tables"
+# tomllib takes time and memory that grow with the square of a dotted key's parts: 200 kB of them
+# would take all of a machine. The look behind keeps the search itself linear.
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+_DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{50}}", re.ASCII)
 _SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
 
 def parse_toml(text: str, *, source: str) -> Definition:
     """Read a campaign file; ``source`` is the file's name for messages."""
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidInput(f"{source}: longer than {MAX_CHARACTERS:,} characters; shorten it")
+    if _DEEP_KEY.search(text):
+        raise InvalidInput(f"{source}: {_TOO_DEEP}")
     try:
         tables = tomllib.loads(text.removeprefix("\ufeff"))  # as Windows editors save it
+    except RecursionError:
+        raise InvalidInput(f"{source}: {_TOO_DEEP}") from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{source}: not valid TOML: {error}") from None
+    except ValueError:  # Python's own limit
+        raise InvalidInput(f"{source}: not valid TOML: a number with thousands of digits") from None
     return parse_tables(tables, source=source)
 
 
@@ -139,6 +153,8 @@ def _dialing_problems(dialing: DialingSection) -> Iterator[FieldError]:
         value = getattr(dialing, name)
         if value is not None and value.tzinfo is None:
             yield FieldError(f"dialing.{name}", f"found {value}; add an offset such as +05:30")
+        if value is not None and not 2000 <= value.year < 2200:
+            yield FieldError(f"dialing.{name}", f"found {value}; allowed: a year from 2000 to 2199")
     if dialing.starts_at and dialing.ends_at and _utc(dialing.starts_at) >= _utc(dialing.ends_at):
         yield FieldError("dialing.ends_at", "must be after dialing.starts_at")
 

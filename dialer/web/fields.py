@@ -57,9 +57,22 @@ def in_words(kind: Any, path: str, message: str) -> tuple[str, str]:
         return _join(path, unknown[1]), f"unknown field; allowed: {', '.join(_keys(here))}"
     if missing := _MISSING.search(message):
         return _join(path, missing[1]), "missing; it is required"
+    if misused := _of_a_form(message):
+        return path or "body", misused
     if found := _NOT_ENUM.match(message):
         return path or "body", f"found {found[1]}; allowed: {', '.join(_values(here))}"
     return path or "body", message
+
+
+def _of_a_form(message: str) -> str | None:
+    """Say what is wrong with a part of a form whose kind or number is not what a field takes."""
+    if message.endswith("got `UploadFile`"):
+        return "is a file; send it as text, without a file name"
+    if message == "Unsupported type: <class 'str'>":
+        return "is text; send it as a file, with a file name"
+    if message == "Unsupported type: <class 'list'>":
+        return "was sent more than once; send it once"
+    return None
 
 
 def _at(kind: Any, path: str) -> Any:

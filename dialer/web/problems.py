@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RERUN = "dialer_rerun"  # set on the request's state: the transaction should be run again
 
+_UNREADABLE = "The input cannot be taken as it is"
 _STATUS: tuple[tuple[type[DialerError], int, str], ...] = (
-    (InvalidInput, 400, "The input cannot be taken as it is"),
+    (InvalidInput, 400, _UNREADABLE),
     (UsageError, 400, "The request makes no sense"),
     (NotFound, 404, "Not found"),
     (Forbidden, 403, "Not allowed with this key"),
@@ -40,9 +42,10 @@ _STATUS: tuple[tuple[type[DialerError], int, str], ...] = (
     (ProviderError, 502, "A provider failed"),
 )
 
+_SEND_AS_TOLD = "send it whole, as the content type that the OpenAPI document has for this route"
 _NO_TEXT = (
     400,
-    "The input cannot be taken as it is",
+    _UNREADABLE,
     "a value has the character U+0000, which is no text; leave it out",
 )
 _OVERTAKEN = (409, "Not possible now", "another request was faster with the same; look and retry")
@@ -90,11 +93,27 @@ def on_validation(request: Request[Any, Any, Any], error: ValidationException) -
     found = [explain(request, item) for item in extra if isinstance(item, dict)]
     fields = [{"path": path, "message": message, "found": None} for path, message in found]
     detail = "; ".join(f"{path}: {message}" for path, message in found) or str(error.detail)
-    return response(*problem(400, "The input cannot be taken as it is", detail, errors=fields))
+    return response(*problem(400, _UNREADABLE, detail, errors=fields))
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    return response(*problem(error.status_code, error.__class__.__name__, str(error.detail)))
+    title, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
+    if error.status_code == 400:  # of Litestar itself: the body did not parse
+        detail = f"the body cannot be read: {detail.rstrip('.')}; {_SEND_AS_TOLD}"
+    return response(*problem(error.status_code, title, detail))
+
+
+def on_deep_body(request: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """Nothing of ours recurses but the reading of a body."""
+    return response(*problem(400, _UNREADABLE, "the body is nested too deep; flatten it"))
+
+
+def on_form_text(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar decodes the texts of a form by what their parts declare, and catches nothing."""
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    if not is_form or isinstance(error, KeyError | IndexError):
+        return on_crash(request, error)
+    return response(*problem(400, _UNREADABLE, "a text of the form is not UTF-8; send it as UTF-8"))
 
 
 def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[bytes]:
@@ -119,5 +138,8 @@ HANDLERS: Any = {
     ValidationException: on_validation,
     HTTPException: on_http,
     DBAPIError: on_database,
+    RecursionError: on_deep_body,
+    UnicodeDecodeError: on_form_text,
+    LookupError: on_form_text,  # a charset that nobody knows
     Exception: on_crash,
 }

@@ -46,6 +46,8 @@ async def test_a_definition_that_cannot_be_names_its_key(service: Service) -> No
         (b"{", "application/json", "not JSON"),
         (b"a = ", "application/toml", "TOML"),
         (b"\xff", "application/toml", "UTF-8"),
+        (b'{"definition":' * 50_000, "application/json", "nested too deep"),
+        (b"a = " + b"[" * 100_000, "application/toml", "nested deeper"),
     ):
         reply = await service.client.post(
             f"/campaigns?list_id={made['id']}", content=content, headers={"content-type": kind}

@@ -138,3 +138,36 @@ async def test_an_import_can_be_undone(service: Service) -> None:
     gone = await service.client.get(f"/lists/{made['id']}")
     assert gone.status_code == 404
     assert gone.json()["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (b'name="name"\r\n\r\n\xff\xfe', "is not UTF-8"),
+        (b'name="name"\r\nContent-Type: text/plain; charset=frob\r\n\r\na', "is not UTF-8"),
+        (b'name="file"\r\n\r\nphone\r\n9876543210', "the body cannot be read"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_a_problem(
+    service: Service, head: bytes, says: str
+) -> None:
+    reply = await service.client.post(
+        "/lists",
+        content=b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n--b\r\n",
+        headers={"content-type": "multipart/form-data; boundary=b"},
+    )
+    assert reply.status_code == 400, reply.text
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert says in reply.json()["detail"]
+
+
+async def test_parts_of_the_wrong_kind_or_number_are_told_apart(service: Service) -> None:
+    name, file = (None, "a"), ("a.csv", CSV)
+    for files, path, says in (
+        ([("name", name), ("file", (None, CSV))], "file", "send it as a file"),
+        ([("name", ("n", "a")), ("file", file)], "name", "send it as text"),
+        ([("name", name), ("file", file), ("file", file)], "file", "more than once"),
+    ):
+        reply = await service.client.post("/lists", files=files)
+        (error,) = reply.json()["errors"]
+        assert reply.status_code == 400 and error["path"] == path and says in error["message"]

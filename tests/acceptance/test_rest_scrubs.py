@@ -51,6 +51,7 @@ async def test_a_run_is_kept_with_its_verdicts_and_wakes_the_leads_that_waited(
 WRONG: list[tuple[str, dict[str, str], str]] = [
     (CSV + "12,clear\n", {}, "line 5: phone"),
     (CSV + "9000000009,maybe\n", {}, "line 5: verdict"),
+    (CSV + "9000000009,block:9\n", {}, "line 5: verdict: block: takes sector numbers from 1 to 8"),
     (CSV + f"{ASHA},blocked\n", {}, "line 5: phone: has another verdict"),
     (CSV + "9000000009\n", {}, "line 5: has 1 cells"),
     ("number,verdict\n1,clear\n", {}, "no column phone"),
@@ -58,6 +59,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("", {}, "empty"),
     (CSV, {"at": "2026-01-05T09:00:00"}, "offset"),
     (CSV, {"at": "2999-01-05T09:00:00Z"}, "future"),
+    (CSV, {"at": "0001-01-05T09:00:00+14:00"}, "at: found"),
     (CSV, {"ref": ""}, "ref"),
     (CSV, {"list_id": "x"}, "list_id"),
 ]

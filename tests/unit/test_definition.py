@@ -103,7 +103,9 @@ def refused(tables: dict[str, Any]) -> InvalidInput:
         (NOTIFY, "campaign/rule_packs", [], "campaign.rule_packs", "a list of 1 entry or more"),
         (NOTIFY, "campaign/rule_packs", ["in", ""], "campaign.rule_packs[1]", "found ''"),
         (NOTIFY, "dialing/caller_ids", ["0987"], "dialing.caller_ids[0]", "in E.164 form"),
-        (NOTIFY, "dialing/max_cps", 0, "dialing.max_cps", "a number above 0 up to 1000"),
+        (NOTIFY, "dialing/max_cps", 0, "dialing.max_cps", "a number from 0.001 up to 1000"),
+        (NOTIFY, "dialing/weight", 1e-320, "dialing.weight", "a number from 0.001 up to 1000"),
+        (NOTIFY, "dialing/max_concurrent", 10**20, "dialing.max_concurrent", "1 up to 100000"),
         (NOTIFY, "dialing/max_cps", float("inf"), "dialing.max_cps", "found inf"),
         (NOTIFY, "dialing/weight", float("nan"), "dialing.weight", "found nan"),
         (NOTIFY, "dialing/hours", ["9-12"], "dialing.hours[0]", "found '9-12'; allowed: HH:MM"),
@@ -111,6 +113,8 @@ def refused(tables: dict[str, Any]) -> InvalidInput:
         (NOTIFY, "dialing/days", ["mon", "tues"], "dialing.days[1]", "found 'tues'"),
         (NOTIFY, "dialing/starts_at", "soon", "dialing.starts_at", "found 'soon'; allowed: a time"),
         (NOTIFY, "dialing/starts_at", datetime(2026, 1, 1), "dialing.starts_at", "an offset"),
+        (NOTIFY, "dialing/starts_at", "0001-01-01T00:00:00+14:00", "dialing.starts_at", "a year"),
+        (NOTIFY, "dialing/ends_at", "9999-12-31T23:59:59-14:00", "dialing.ends_at", "a year"),
         (NOTIFY, "dialing/ends_at", datetime(2026, 1, 1, tzinfo=UTC), "dialing.ends_at", "after"),
         (NOTIFY, "dialing/ring_timeout_s", True, "dialing.ring_timeout_s", "found True"),
         (NOTIFY, "retry/max_attempts", 0, "retry.max_attempts", "from 1 up to 20"),
@@ -173,7 +177,18 @@ def test_all_semantic_errors_are_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a = = 3", "not valid TOML"), ("", "campaign: missing"), ("[campaign", "not valid TOML")],
+    [
+        ("a = = 3", "not valid TOML"),
+        ("", "campaign: missing"),
+        ("[campaign", "not valid TOML"),
+        ("a = " + "9" * 5000, "not valid TOML: a number"),
+        ("a" + ".a" * 200_000 + " = 1", "a key or a value is nested"),
+        ("'a'" + ' . "a"' * 100 + " = 1", "a key or a value is nested"),
+        ("a = " + "[" * 100_000, "a key or a value is nested"),
+        ("a = " + "{a=" * 100_000, "a key or a value is nested"),
+        ("#" * 500_001, "longer than 500,000 characters"),
+    ],
+    ids=lambda value: value[:20],
 )
 def test_a_file_that_is_no_campaign_is_refused(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=f"^diwali.toml: {message}"):

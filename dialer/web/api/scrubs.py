@@ -98,7 +98,7 @@ def _read_at(text: str, now: datetime) -> datetime:
     except ValueError:
         at = None
     message = ""
-    if at is None or at.tzinfo is None:
+    if at is None or at.tzinfo is None or at.year < 2000:
         message = f"found {text!r}; write an ISO time with an offset: 2026-11-23T11:00:00+05:30"
     elif at > now:
         message = f"{text} is in the future; give the time at which the register was asked"

@@ -64,7 +64,7 @@ class NewLimits(Struct, forbid_unknown_fields=True):
     """What is left out stays as it is."""
 
     cap: Annotated[int, Meta(ge=1, le=100_000)] | None = None
-    cps: Annotated[float, Meta(gt=0, le=10_000)] | None = None
+    cps: Annotated[float, Meta(ge=0.001, le=10_000)] | None = None
     inbound_reserve: Annotated[int, Meta(ge=0)] | None = None
 
 
