@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from dialer.compliance.facts import Consent, PastAttempt, Scrub
 from dialer.domain.attempt import RANG_OR_MAY_HAVE, Outcome
 from dialer.domain.ids import uuid7s
+from dialer.store.arrays import rows_of
 from dialer.store.engine import Tx
 from dialer.store.suppressions import suppressed_among
 from dialer.store.tables import (
@@ -130,14 +131,16 @@ async def _subjects(tx: Tx, phones: Sequence[str]) -> dict[str, UUID]:
     missing = [phone for phone in phones if phone not in found]
     if not missing:
         return found
+    given = rows_of([(s.id, uuid7s(len(missing))), (s.phone, missing)])
+    rows = select(
+        literal(tx.account_id, s.account_id.type),
+        given.c.id,
+        given.c.phone,
+        literal(tx.now, s.created_at.type),
+    )
     await tx.execute(
         insert(subjects)
-        .values(
-            [
-                {"account_id": tx.account_id, "id": new_id, "phone": phone, "created_at": tx.now}
-                for new_id, phone in zip(uuid7s(len(missing)), missing, strict=True)
-            ]
-        )
+        .from_select(["account_id", "id", "phone", "created_at"], rows)
         .on_conflict_do_nothing()
     )
     made = await tx.all(

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.domain.attempt import LIVE
+from dialer.store.arrays import rows_of
 from dialer.store.engine import Tx
 from dialer.store.tables import attempts, lines
 
@@ -21,8 +22,11 @@ async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
     wanted: Sequence[str] = sorted(set(phones))
     if not wanted:
         return {}
-    rows = [{"account_id": tx.account_id, "phone": phone} for phone in wanted]
-    await tx.execute(insert(lines).values(rows).on_conflict_do_nothing())
+    given = rows_of([(lines.c.phone, wanted)])
+    rows = select(literal(tx.account_id, lines.c.account_id.type), given.c.phone)
+    await tx.execute(
+        insert(lines).from_select(["account_id", "phone"], rows).on_conflict_do_nothing()
+    )
     return await lock_known_lines(tx, wanted)
 
 
@@ -39,8 +43,20 @@ async def lock_known_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | No
 
 async def take_lines(tx: Tx, attempt_of_phone: Iterable[tuple[str, UUID]]) -> None:
     """Give locked lines to their new attempts."""
-    for phone, attempt_id in attempt_of_phone:
-        await tx.execute(_of(tx, phone).values(live_attempt_id=attempt_id))
+    taken = list(attempt_of_phone)
+    if not taken:
+        return
+    given = rows_of(
+        [
+            (lines.c.phone, [phone for phone, _ in taken]),
+            (lines.c.live_attempt_id, [attempt_id for _, attempt_id in taken]),
+        ]
+    )
+    await tx.execute(
+        update(lines)
+        .where(lines.c.account_id == tx.account_id, lines.c.phone == given.c.phone)
+        .values(live_attempt_id=given.c.live_attempt_id)
+    )
 
 
 async def free_line(tx: Tx, phone: str, attempt_id: UUID) -> None:

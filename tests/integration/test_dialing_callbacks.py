@@ -11,7 +11,7 @@ from dialer.dialing.place import record_reply
 from dialer.dialing.test_call import test_call as make_test_call
 from dialer.domain.attempt import AttemptState
 from dialer.errors import IllegalTransition
-from dialer.providers.protocols import Ambiguous, RefusalReason, Refused
+from dialer.providers.protocols import Ambiguous, PlaceResult, RefusalReason, Refused
 from dialer.store import attempts as ledger
 from dialer.store.engine import Tx
 from tests.integration.dialing_floor import ASHA, Floor
