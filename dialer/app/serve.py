@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from dialer.app.runtime import Runtime
 from dialer.dialing import lifecycle
+from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
 from dialer.dialing.schedule import Job, start_ticks
 from dialer.domain.attempt import AttemptState
@@ -37,6 +38,7 @@ _KEEP_REPLIES = timedelta(days=2)
 
 _DIAL_EVERY_S = 0.25
 _CAMPAIGNS_EVERY_S = 1.0
+_RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
 _IMPORTS_EVERY_S = 2.0
 _RETENTION_EVERY_S = 3600.0
 
@@ -130,6 +132,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             min(2.0, bounds.lookup / 4),
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
+        "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier)),
         "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),

@@ -40,6 +40,9 @@ BATCH = 50
 BUSY_LINE_PAUSE = timedelta(seconds=5)
 INTENT_LIFE = timedelta(seconds=5)
 COMMIT_TIME = timedelta(milliseconds=100)  # no slot lies before its pass can have committed
+# The law is about the ring, and a phone rings up to a second after the carrier took the request
+# (plivo.md §8), which is on its way for a moment itself.
+RING_DELAY = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +241,14 @@ def has_slot(one: Decided, *, is_test: bool = False) -> bool:
 
 
 def closes_at(one: Decided, *, is_test: bool = False) -> datetime | None:
-    """Return when a call may no longer start: its window's end or its campaign's, if any.
+    """Return when a call may no longer be asked for: in time to ring before its window's end,
+    and before its campaign's, if any.
 
     A test call is no turn of the campaign, so the campaign's end does not bind it.
     """
-    ends = [one.verdict.window_ends_at, None if is_test else one.campaign.row.ends_at]
+    window_ends_at = one.verdict.window_ends_at
+    last_at = None if window_ends_at is None else window_ends_at - RING_DELAY
+    ends = [last_at, None if is_test else one.campaign.row.ends_at]
     return min((at for at in ends if at is not None), default=None)
 
 

@@ -1,0 +1,66 @@
+"""The law is about the ring: what is asked for too late to ring inside the window never rings."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dialer.dialing.claim import RING_DELAY
+from dialer.dialing.recall import recall_late
+from dialer.domain.attempt import AttemptState
+from tests.integration.dialing_floor import ASHA, MEENA, RAVI, Floor
+
+_CLOSES = timedelta(hours=21)  # in India, for a service call
+
+
+async def until_the_window_ends(floor: Floor) -> float:
+    async with floor.db.begin() as tx:
+        local: datetime = tx.now + timedelta(hours=5, minutes=30)
+    since_midnight = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
+    return (_CLOSES - since_midnight).total_seconds() - local.microsecond / 1_000_000
+
+
+async def test_nothing_is_asked_for_that_would_ring_after_the_window(floor: Floor) -> None:
+    await floor.launch([ASHA, RAVI])
+    await floor.later(await until_the_window_ends(floor) - RING_DELAY.total_seconds() - 3)
+    early, late = await floor.claim()
+    await floor.place(early.attempt_id)
+    await floor.later(3)
+    await floor.place(late.attempt_id)
+    assert [request.to for request in floor.carrier.placed] == [early.phone]
+    assert (await floor.attempt(late.attempt_id)).refusal == "window_closed"
+    assert await floor.claim() == [], "the window is open, but no phone would ring inside it"
+
+
+async def test_a_call_still_in_the_carriers_queue_at_the_windows_end_is_recalled(
+    floor: Floor,
+) -> None:
+    """What has left the queue is left alone, whether it was told to ring or not."""
+    await floor.launch([ASHA, RAVI, MEENA])
+    await floor.later(await until_the_window_ends(floor) - RING_DELAY.total_seconds() - 3)
+    intents = await floor.claim()
+    for intent in intents:
+        await floor.place(intent.attempt_id)
+    a = {i.phone: await floor.attempt(i.attempt_id) for i in intents}
+    floor.carrier.queued = {a[ASHA].request_uuid: ASHA}
+    await floor.hear(a[MEENA].id, "ring")
+    assert await recall_late(floor.db, floor.carrier) == 0
+    await floor.later(3)
+    assert await recall_late(floor.db, floor.carrier) == 1
+    assert floor.carrier.ended == [("cancel", a[ASHA].request_uuid)]
+    assert await recall_late(floor.db, floor.carrier) == 0, "once is enough"
+    await floor.hear(a[ASHA].id, "hangup", HangupCauseCode="1000")
+    assert (await floor.attempt(a[ASHA].id)).state == AttemptState.NEVER_PLACED
+    lead = await floor.lead(ASHA)
+    assert (lead.state, lead.attempts) == ("waiting", 0)
+
+
+async def test_a_carrier_that_does_not_answer_is_asked_again(floor: Floor) -> None:
+    await floor.launch([ASHA])
+    await floor.later(await until_the_window_ends(floor) - RING_DELAY.total_seconds() - 3)
+    attempt_id = await floor.ring_one()
+    floor.carrier.queued = {(await floor.attempt(attempt_id)).request_uuid: ASHA}
+    await floor.later(3)
+    floor.carrier.is_down = True
+    assert await recall_late(floor.db, floor.carrier) == 0
+    floor.carrier.is_down = False
+    assert await recall_late(floor.db, floor.carrier) == 1
