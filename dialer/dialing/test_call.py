@@ -56,8 +56,9 @@ async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall
     Either way the check is written, and must be committed. Raises `NotFound` for a phone that is
     no lead of the campaign, and `RuleViolation`, with nothing written, when no call can start.
     """
+    # The campaign before the carrier: whoever moves it may take long, and passes must not wait.
+    campaign = await campaigns.get(tx, campaign_id, lock=True)
     account = await carrier.lock_carrier(tx)
-    campaign = await campaigns.get(tx, campaign_id)
     enrolment_id = await enrolments.of_phone(tx, campaign_id, phone)
     if enrolment_id is None:
         raise NotFound(f"no lead with this phone in campaign {campaign.row.name!r}")

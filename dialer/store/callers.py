@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.store.engine import Tx
@@ -14,14 +14,21 @@ from dialer.store.tables import caller_ids, senders
 
 
 async def mark_used(tx: Tx, numbers: Collection[str]) -> None:
-    """Remember that these caller ids were just chosen."""
+    """Remember that these caller ids were just chosen.
+
+    One that somebody is just correcting is passed over: a pass must not wait for it with all its
+    locks, and the next choice is as good.
+    """
     if numbers:
+        c = caller_ids.c
+        free = (
+            select(c.number)
+            .where(c.account_id == tx.account_id, c.number.in_(sorted(numbers)))
+            .with_for_update(key_share=True, skip_locked=True)
+        )
         await tx.execute(
             update(caller_ids)
-            .where(
-                caller_ids.c.account_id == tx.account_id,
-                caller_ids.c.number.in_(sorted(numbers)),
-            )
+            .where(c.account_id == tx.account_id, c.number.in_(free))
             .values(last_used_at=tx.now)
         )
 

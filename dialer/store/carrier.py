@@ -19,7 +19,7 @@ _LIVE = sorted(LIVE)
 async def lock_carrier(tx: Tx) -> Any:
     """Lock and return the carrier account row: one claim at a time (design §6.1).
 
-    Always the first lock of a transaction. The wait for it may have been long, so that the
+    Before any lead, line or attempt is locked. The wait for it may have been long, so that the
     product clock is read again: no slot is booked in the past.
     """
     query = select(carrier_accounts).where(carrier_accounts.c.account_id == tx.account_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +14,17 @@ from dialer.dialing.claim import dial_pass
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.lifecycle import change_state
 from dialer.dialing.optout import suppress
-from dialer.dialing.place import record_reply
+from dialer.dialing.place import POST_WITHIN_S, record_reply
+from dialer.dialing.test_call import test_call as make_test_call
 from dialer.domain.campaign import CampaignState
+from dialer.domain.retry import EnrolmentState
 from dialer.providers.protocols import RefusalReason, Refused
-from dialer.store import enrolments
+from dialer.store import campaigns, enrolments
+from dialer.store.callers import upsert_callers
 from dialer.store.carrier import lock_carrier, save_carrier
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_lines
-from tests.integration.dialing_floor import ASHA, MEENA, RAVI, Floor, drained
+from tests.integration.dialing_floor import ASHA, CALLER_ID, MEENA, RAVI, Floor, drained
 
 BUSY = {"HangupCauseCode": "3010", "Duration": "0"}
 
@@ -270,6 +275,59 @@ async def test_campaigns_that_get_one_start_a_pass_take_turns_by_weight(floor: F
         row = await floor.attempt(await floor.claim_one())
         starts[row.campaign_id] += 1
     assert starts == {one: 4, two: 4, heavy: 8}
+
+
+async def test_a_corrected_sender_and_a_pass_do_not_wait_for_each_other(floor: Floor) -> None:
+    """The sender's rows are written first, then its leads are woken."""
+    await floor.launch([ASHA])
+    async with floor.db.begin() as tx:
+        await upsert_callers(tx, [(CALLER_ID, "1601")])
+        claimed = asyncio.create_task(_once(floor, lambda tx: dial_pass(tx, floor.law)))
+        await asyncio.wait([claimed], timeout=0.3)
+        await _wake(tx)
+    await claimed
+    assert (await floor.lead(ASHA)).state == "calling"
+
+
+async def test_a_test_call_and_a_pause_do_not_wait_for_each_other(floor: Floor) -> None:
+    campaign = await floor.launch([ASHA, RAVI], dialing={"max_cps": 5.0})
+    async with floor.db.begin() as tx:
+        await campaigns.get(tx, campaign, lock=True)
+        made = asyncio.create_task(
+            _once(floor, lambda tx: make_test_call(tx, floor.law, campaign, ASHA))
+        )
+        await floor.blocked()
+        await enrolments.end_waiting(tx, campaign, EnrolmentState.CANCELLED)
+        async with floor.db.begin() as other:
+            await lock_carrier(other)  # nor does it keep the carrier while it waits
+    await made
+    assert (await floor.lead(ASHA)).state == "cancelled"
+
+
+async def test_a_process_that_stood_still_after_its_commit_does_not_dial(floor: Floor) -> None:
+    await floor.launch([ASHA])
+    attempt_id = await floor.claim_one()
+    floor.placing = replace(floor.placing, monotonic=lambda: time.monotonic() + POST_WITHIN_S)
+    await floor.place(attempt_id)
+    assert floor.carrier.placed == []
+    found, lead = await floor.attempt(attempt_id), await floor.lead(ASHA)
+    assert (found.refusal, lead.state, lead.attempts) == ("stale", "waiting", 0)
+
+
+async def test_a_process_that_stood_still_before_its_locks_does_not_dial(floor: Floor) -> None:
+    """It read the clock, then waited for the line longer than what it read is good for."""
+    await floor.launch([ASHA])
+    attempt_id = await floor.claim_one()
+    stood_s = [0.0]
+    floor.placing = replace(floor.placing, monotonic=lambda: time.monotonic() + stood_s[0])
+    async with floor.db.begin() as tx:
+        await lock_lines(tx, [ASHA])
+        placed = asyncio.create_task(floor.place(attempt_id))
+        await floor.blocked()
+        stood_s[0] = POST_WITHIN_S
+    await placed
+    assert floor.carrier.placed == []
+    assert (await floor.attempt(attempt_id)).refusal == "stale"
 
 
 async def _once(floor: Floor, work: Any) -> None:
