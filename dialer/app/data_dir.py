@@ -54,6 +54,8 @@ def _kept(path: Path) -> str:
         text = path.read_text().strip()
     except OSError as error:
         raise Unavailable(f"DIALER_DATA_DIR: cannot use {path} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise Unavailable(f"{path} is damaged; put the file back from a copy") from None
     if not text:
         raise Unavailable(f"{path} is empty; remove it to have a new one made")
     return text

@@ -16,11 +16,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.exc import IntegrityError
 
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import open_database
-from dialer.errors import InvalidInput
+from dialer.errors import InvalidInput, RuleViolation
 from dialer.settings import Settings
 from dialer.store.engine import Database
 
@@ -36,7 +37,12 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     async with open_database(settings, migrate=False) as db:
         await set_clock(db, settings)
-        yield db
+        try:
+            yield db
+        except IntegrityError:  # what we looked for was made between our look and our insert
+            raise RuleViolation(
+                "another command was faster with the same; look and retry"
+            ) from None
 
 
 def command(commands: Commands, name: str, run: Run, help_text: str) -> argparse.ArgumentParser:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from dialer.__main__ import main
+from dialer.app.data_dir import secret_of
 from dialer.cli.campaigns import _read_text
 from dialer.cli.check import read_instant
 from dialer.cli.parser import parser, require_text
 from dialer.cli.shared import require_file, say, table
-from dialer.errors import InvalidInput, UsageError
+from dialer.errors import InvalidInput, Unavailable, UsageError
 
 MARKUP = "[/x] [bold]a :smile: b[/bold] "
 
@@ -87,6 +88,14 @@ def test_a_campaign_file_that_is_not_utf8_is_refused_and_no_letter_guessed(tmp_p
     file.write_bytes("name = 'José'".encode("latin-1"))
     with pytest.raises(InvalidInput, match="not UTF-8 text; save it as UTF-8"):
         _read_text(file)
+
+
+def test_a_damaged_secret_is_named_and_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(Unavailable, match="secret_key is damaged"):
+        secret_of(tmp_path, "secret_key", None)
+    assert file.read_bytes() == b"\xff\xfe"
 
 
 def test_an_error_is_one_line_whatever_it_quotes(
