@@ -49,13 +49,14 @@ RING_DELAY = timedelta(seconds=2)
 class Intended:
     """An intent that was committed; whoever claimed it places it at its slot.
 
-    slot_at: ``place_at`` on this process's monotonic clock.
+    slot_at: ``place_at`` on this process's monotonic clock. every_s: how far slots lie apart.
     """
 
     attempt_id: UUID
     phone: str
     place_at: datetime
     slot_at: float
+    every_s: float
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Pass:
     allowed: Counter[UUID] = field(default_factory=Counter)
     caller_uses: Counter[str] = field(default_factory=Counter)
     taken: set[str] = field(default_factory=set)
+    every_s: float = 0.0  # between two slots of the carrier account
 
 
 async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
@@ -217,6 +219,7 @@ async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -
         if one.row.max_cps is not None
     }
     starts = [Starts(cid, count, paces.get(cid)) for cid, count in found.allowed.items()]
+    found.every_s = 1.0 / account.cps
     first = tx.now + COMMIT_TIME
     next_at = first if account.next_slot_at is None else max(first, account.next_slot_at)
     booked, pace, after = schedule(Pace(account.cps, next_at), starts, tx.now)
@@ -269,14 +272,14 @@ async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
         tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
     )
     await mark_used(tx, found.caller_uses)
-    return [intended(tx, one) for one in calls]
+    return [intended(tx, one, found) for one in calls]
 
 
-def intended(tx: Tx, one: Decided) -> Intended:
+def intended(tx: Tx, one: Decided, found: Pass) -> Intended:
     """Return what `place` needs of a call that has a slot."""
     assert one.attempt_id is not None and one.place_at is not None
     slot_at = tx.read_at + (one.place_at - tx.now).total_seconds()
-    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at)
+    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at, found.every_s)
 
 
 def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dialer.dialing.claim import Intended, dial_pass
 from dialer.dialing.law import Law
 from dialer.dialing.place import Placing, place_at_slot
+from dialer.domain.pacing import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class DialingLoop:
         self.placing = placing
         self._law = law
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turnstile = Turnstile()
 
     @property
     def in_flight(self) -> int:
@@ -36,7 +38,7 @@ class DialingLoop:
     def spawn(self, intents: Sequence[Intended]) -> None:
         """Place committed intents, each at its slot."""
         for intent in intents:
-            task = asyncio.create_task(place_at_slot(self.placing, intent))
+            task = asyncio.create_task(place_at_slot(self.placing, intent, self._turnstile))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 

@@ -15,6 +15,7 @@ from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.campaign import MAY_TEST_CALL, CampaignState
 from dialer.domain.definition import Definition
+from dialer.domain.pacing import Turnstile
 from dialer.errors import IllegalTransition
 from dialer.keys import Keys
 from dialer.providers.protocols import (
@@ -59,12 +60,16 @@ class Placing:
     is_draining: Callable[[], bool] = lambda: False
 
 
-async def place_at_slot(placing: Placing, intent: Intended) -> None:
+async def place_at_slot(placing: Placing, intent: Intended, turnstile: Turnstile) -> None:
     """Wait for the slot on the monotonic clock, then place: product time runs as fast."""
-    wait_s = intent.slot_at - placing.monotonic()
-    if wait_s > 0:
-        await asyncio.sleep(wait_s)
+    await _until(placing, intent.slot_at)
+    await _until(placing, turnstile.turn(placing.monotonic(), intent.every_s))
     await place(placing, intent.attempt_id)
+
+
+async def _until(placing: Placing, at: float) -> None:
+    if (wait_s := at - placing.monotonic()) > 0:
+        await asyncio.sleep(wait_s)
 
 
 async def place(placing: Placing, attempt_id: UUID) -> None:

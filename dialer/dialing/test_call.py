@@ -77,7 +77,7 @@ async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall
     await book(tx, account, [campaign], found)
     if not has_slot(one, is_test=True):
         raise RuleViolation("no dial slot is free within the calling window; try again")
-    return await _write(tx, law, one)
+    return await _write(tx, law, one, found)
 
 
 async def _require_room(tx: Tx, account: Any) -> None:
@@ -109,7 +109,7 @@ async def _decide(tx: Tx, law: Law, campaign: Campaign, lead: Any) -> Pass:
     return found
 
 
-async def _write(tx: Tx, law: Law, one: Decided) -> TestCall:
+async def _write(tx: Tx, law: Law, one: Decided, found: Pass) -> TestCall:
     verdict = one.verdict
     if verdict.allowed:
         one.attempt_id = uuid7()
@@ -120,4 +120,4 @@ async def _write(tx: Tx, law: Law, one: Decided) -> TestCall:
     await insert_attempts(tx, [row])
     await lines.take_lines(tx, [(one.lead.phone, one.attempt_id)])
     await mark_used(tx, [row["caller_id"]])
-    return TestCall(one.check_id, True, verdict.code, None, intended(tx, one))
+    return TestCall(one.check_id, True, verdict.code, None, intended(tx, one, found))

@@ -81,6 +81,23 @@ class Pace:
         return replace(self, next_at=at + timedelta(seconds=1.0 / self.cps))
 
 
+@dataclass(slots=True)
+class Turnstile:
+    """Keeps one process's starts apart when it stood still past several of its slots.
+
+    ``free_at`` is monotonic seconds. Starts that are on time pass unchanged: their slots lie as
+    far apart already. Late ones follow each other at that distance and never burst.
+    """
+
+    free_at: float = 0.0
+
+    def turn(self, now: float, every_s: float) -> float:
+        """Take the next turn and return when it comes."""
+        at = max(now, self.free_at)
+        self.free_at = at + every_s
+        return at
+
+
 def is_within_horizon(at: datetime, now: datetime) -> bool:
     return at < now + timedelta(seconds=HORIZON_S)
 

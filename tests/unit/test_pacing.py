@@ -13,6 +13,7 @@ from dialer.domain.pacing import (
     Demand,
     Pace,
     Starts,
+    Turnstile,
     Use,
     free_calls,
     free_slots,
@@ -40,6 +41,21 @@ def test_a_stall_is_never_made_up_by_a_burst() -> None:
     assert starts == [0.0, 0.5, 1.0, 1.5]
 
 
+def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
+    turnstile = Turnstile()
+    on_time = [turnstile.turn(slot, 0.5) for slot in (10.0, 10.5, 11.0)]
+    assert on_time == [10.0, 10.5, 11.0]
+    # Slots at 11.5, 12.0 and 12.5 all come at 14.0; the one at 15.5 is on time again.
+    late = [turnstile.turn(14.0, 0.5) for _ in range(3)] + [turnstile.turn(15.5, 0.5)]
+    assert late == [14.0, 14.5, 15.0, 15.5]
+
+
+def test_a_little_lateness_does_not_add_up() -> None:
+    turnstile = Turnstile()
+    turns = [turnstile.turn(slot + late, 0.5) for slot, late in ((1.0, 0.1), (1.5, 0.1), (2.0, 0))]
+    assert turns == [1.1, 1.6, 2.1]
+
+
 def test_slots_already_booked_leave_less_room() -> None:
     assert free_slots(next_slot_at=None, cps=2.0, now=NOW) == 4
     assert free_slots(next_slot_at=NOW - timedelta(hours=1), cps=2.0, now=NOW) == 4
@@ -65,6 +81,14 @@ def test_a_share_follows_the_weights() -> None:
     one, two = UUID(int=1), UUID(int=2)
     assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 50)]) == {one: 3, two: 6}
     assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 2)]) == {one: 7, two: 2}
+
+
+def test_calls_that_are_up_count_in_a_share() -> None:
+    """With room for one call a pass, the campaign furthest below its share has its turn."""
+    one, two = UUID(int=1), UUID(int=2)
+    assert share(1, [Demand(one, 1.0, 9, live=1), Demand(two, 1.0, 9)]) == {one: 0, two: 1}
+    assert share(1, [Demand(one, 3.0, 9, live=1), Demand(two, 1.0, 9)]) == {one: 1, two: 0}
+    assert share(4, [Demand(one, 1.0, 9, live=4), Demand(two, 1.0, 9)]) == {one: 0, two: 4}
 
 
 def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
