@@ -28,7 +28,7 @@ from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
 from dialer.settings import Settings
 from dialer.store import carrier, embedded
-from dialer.store.engine import Database, create_engine
+from dialer.store.engine import Database, create_engine, is_gone
 from dialer.store.migrate import upgrade
 from dialer.web.context import Context
 
@@ -87,7 +87,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         try:
             yield db
         except (DBAPIError, ConnectionError) as error:
-            if isinstance(error, DBAPIError) and not _is_gone(error):
+            if isinstance(error, DBAPIError) and not is_gone(error):
                 raise
             raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
 
@@ -105,12 +105,6 @@ async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:
                 await asyncio.to_thread(held.ensure_running)
             except Unavailable as still:
                 log.error("embedded_postgres_not_back", extra={"detail": str(still)})
-
-
-def _is_gone(error: DBAPIError) -> bool:
-    """True if the server went away, is stopping, or has no room: nothing that we did."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state[:2] in ("08", "53", "57")
 
 
 def _why(error: Exception) -> str:

@@ -142,6 +142,12 @@ def must_rerun(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RERUN_STATES
 
 
+def is_gone(error: DBAPIError) -> bool:
+    """True when the server went away, is stopping, or has no room: nothing that we did."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state[:2] in ("08", "53", "57")
+
+
 async def product_now(connection: AsyncConnection, account_id: UUID) -> datetime:
     """Read the product clock: the database's own clock plus the stored offset (design §4)."""
     row = (

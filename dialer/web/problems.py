@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dialer.errors import (
     DialerError,
@@ -23,7 +24,7 @@ from dialer.errors import (
     Unavailable,
     UsageError,
 )
-from dialer.store.engine import must_rerun
+from dialer.store.engine import is_gone, must_rerun
 from dialer.web.fields import explain
 
 log = logging.getLogger(__name__)
@@ -122,10 +123,19 @@ def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[
     if must_rerun(error):
         request.scope["state"][RERUN] = True
         return response(*problem(503, "Busy", "try again"))
+    if is_gone(error):
+        return on_no_database(request, error)
     told = _TOLD.get(getattr(error.orig, "sqlstate", ""))
     if told is not None:
         return response(*problem(*told))
     return on_crash(request, error)
+
+
+def on_no_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The server cannot be reached, or all connections to it are busy for too long."""
+    log.error("database_gone", extra={"path": request.url.path, "error": type(error).__name__})
+    error_of_ours = Unavailable("the database does not answer; start it, then try again")
+    return response(*of_error(error_of_ours))
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -138,6 +148,8 @@ HANDLERS: Any = {
     ValidationException: on_validation,
     HTTPException: on_http,
     DBAPIError: on_database,
+    ConnectionError: on_no_database,  # of asyncpg; a carrier's are `ProviderError` already
+    PoolTimeout: on_no_database,
     RecursionError: on_deep_body,
     UnicodeDecodeError: on_form_text,
     LookupError: on_form_text,  # a charset that nobody knows

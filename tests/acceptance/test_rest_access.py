@@ -6,8 +6,10 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import select
 
+from dialer.store.engine import create_engine
 from dialer.store.tables import api_keys, idempotency_keys
 from tests.acceptance.conftest import ASHA, RAVI, Service
 
@@ -164,3 +166,18 @@ async def test_what_only_the_database_can_see_is_no_crash(service: Service) -> N
     )
     assert sorted(reply.status_code for reply in made) == [201, 409, 409, 409]
     assert len((await service.get("/keys"))["items"]) == 1
+
+
+async def test_a_database_that_is_away_is_a_503_and_no_fault_of_ours(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = create_engine("postgresql://u@127.0.0.1:1/d")
+    monkeypatch.setattr(service.db, "engine", nowhere)
+    for reply in (
+        await service.client.get("/keys"),
+        await service.client.post("/suppressions", json={"phone": ASHA}),
+        await service.client.get("http://dialer/metrics"),
+    ):
+        assert (reply.status_code, reply.headers["content-type"]) == (503, PROBLEM), reply.text
+        assert "the database does not answer" in reply.json()["detail"]
+    await nowhere.dispose()
