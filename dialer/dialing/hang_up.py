@@ -39,14 +39,21 @@ async def _end(db: Database, carrier: CallControl, call: CarrierIds) -> None:
     if queued_id is None:
         return
     if await carrier.queued_call(queued_id) is not None:
-        await db.run(lambda tx: _note_unrung(tx, call))
-        await carrier.cancel_request(queued_id)
+        await cancel_queued(db, carrier, call)
         return
     if call.call_uuid is None:
         # Not answered as far as we know, so the request can be cancelled; where it was answered
         # meanwhile, its id is the call's own too (plivo.md §1.1).
         await carrier.cancel_request(queued_id)
     await carrier.hang_up(call.call_uuid or queued_id)
+
+
+async def cancel_queued(db: Database, carrier: CallControl, call: CarrierIds) -> None:
+    """Take a call that the carrier still queues out of its queue: it was never placed."""
+    queued_id = call.request_uuid or call.call_uuid
+    if queued_id is not None:
+        await db.run(lambda tx: _note_unrung(tx, call))
+        await carrier.cancel_request(queued_id)
 
 
 async def _note_unrung(tx: Tx, call: CarrierIds) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from dialer.dialing.hang_up import end_calls
+from dialer.dialing.hang_up import cancel_queued
 from dialer.domain.attempt import AttemptState
 from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl
@@ -41,22 +41,22 @@ async def recall_late(db: Database, carrier: CallControl) -> int:
                 a.state == AttemptState.PLACED,
                 a.window_ends_at <= tx.now,
                 a.window_ends_at > tx.now - _LOOK_BACK,
-                a.queue_cancelled_at.is_(None),
             )
             .order_by(a.id)
             .limit(_MOST)
         )
+    recalled = 0
     try:
         if not late or not await carrier.queued_calls():
             return 0
-        # By phone, not by id: the queue's own ids are not always the request's.
-        queued = [row for row in late if await carrier.queued_calls(row.phone)]
+        for row in late:
+            # By phone, not by id: the queue's own ids are not always the request's.
+            if await carrier.queued_calls(row.phone):
+                log.warning("late_call_recalled", extra={"attempt_id": row.id})
+                await cancel_queued(
+                    db, carrier, CarrierIds(row.id, row.request_uuid, row.call_uuid)
+                )
+                recalled += 1
     except ProviderError as error:
         log.warning("carrier_lookup_failed", extra={"detail": str(error)})
-        return 0
-    for row in queued:
-        log.warning("late_call_recalled", extra={"attempt_id": row.id})
-    await end_calls(
-        db, carrier, [CarrierIds(row.id, row.request_uuid, row.call_uuid) for row in queued]
-    )
-    return len(queued)
+    return recalled
