@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from dialer.dialing.hang_up import end_calls
+from dialer.dialing.recovery import recover
 from dialer.domain.attempt import AttemptState
 from dialer.providers.protocols import Ambiguous, CarrierCall
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
@@ -267,3 +269,18 @@ async def test_a_reply_that_could_not_be_written_down_is_doubted_and_found(floor
     await floor.later(6)
     await floor.recover()
     assert await state(floor, attempt_id) is AttemptState.IN_CALL
+
+
+async def test_processes_that_recover_at_once_settle_each_attempt_once(floor: Floor) -> None:
+    await floor.launch([ASHA, RAVI])
+    intents = {intent.phone: intent.attempt_id for intent in await floor.claim()}
+    floor.carrier.reply = Ambiguous("reset")
+    await floor.place(intents[ASHA])
+    floor.carrier.finished.append(finished(ASHA, await now(floor)))
+    await floor.later(20)
+    moved = await asyncio.gather(
+        *(recover(floor.db, floor.carrier, floor.bounds) for _ in range(4))
+    )
+    assert sum(moved) == 2, "one was found, one intent was stale"
+    leads = [await floor.lead(phone) for phone in (ASHA, RAVI)]
+    assert [(lead.state, lead.attempts) for lead in leads] == [("waiting", 1), ("waiting", 0)]
