@@ -35,7 +35,13 @@ LEAD_FIELDS: Mapping[str, Any] = {
     "timezone": leads.c.timezone,
     "language": leads.c.language,
 }
-_HANG_UP_FROM = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
+_HANG_UP_FROM = (
+    AttemptState.PLACING,
+    AttemptState.AMBIGUOUS,
+    AttemptState.PLACED,
+    AttemptState.RINGING,
+    AttemptState.IN_CALL,
+)
 
 
 async def create(tx: Tx, law: Law, *, definition: Definition, list_id: UUID, name: str) -> Campaign:

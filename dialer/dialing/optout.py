@@ -17,7 +17,12 @@ from dialer.store.lines import lock_lines
 from dialer.store.tables import attempts
 
 _BLOCK = 5_000  # phones a statement: a driver binds at most 32,767 values
-_CAN_CANCEL = (AttemptState.PLACED, AttemptState.RINGING)
+_CAN_CANCEL = (
+    AttemptState.PLACING,
+    AttemptState.AMBIGUOUS,
+    AttemptState.PLACED,
+    AttemptState.RINGING,
+)
 
 a = attempts.c
 
@@ -34,7 +39,7 @@ async def suppress(
 ) -> Sequence[CarrierIds]:
     """Suppress a number.
 
-    Returns the calls to it that are queued or ringing, for the caller to end after the commit.
+    Returns the calls to it that are asked for or ringing, for the caller to end after the commit.
     ``by_attempt``: the call in which it was asked for, which goes on to its goodbye.
     """
     await lock_lines(tx, [phone])
@@ -59,7 +64,7 @@ async def suppress_all(
     tx: Tx, phones: Iterable[str], *, source: str, reason: str
 ) -> tuple[int, Sequence[CarrierIds]]:
     """Suppress many numbers everywhere; return how many are new, and the calls to them that are
-    queued or ringing, for the caller to end after the commit."""
+    asked for or ringing, for the caller to end after the commit."""
     wanted = sorted(set(phones))
     added = 0
     ringing: list[CarrierIds] = []
