@@ -15,7 +15,7 @@ up: $(READY)
 	@$(BIN)/dialer up
 
 test: lint
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy

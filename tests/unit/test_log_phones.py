@@ -131,7 +131,7 @@ class Number(IntEnum):
         iter([PHONE]),
         "98765 43210",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_phone_in_any_value_is_replaced(value: object) -> None:
     for line in (

@@ -60,7 +60,7 @@ def unreachable() -> NextStep:
     return NextStep(EXHAUSTED, disposition=Disposition.UNREACHABLE)
 
 
-@pytest.mark.parametrize("outcome", set(Outcome) - set(PLAN.delays) - {Outcome.COMPLETED})
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - set(PLAN.delays) - {Outcome.COMPLETED}))
 def test_an_outcome_without_pauses_is_not_retried(outcome: Outcome) -> None:
     assert called(outcome) == unreachable()
 
@@ -69,7 +69,7 @@ def test_a_talk_that_settled_nothing_is_done_as_incomplete() -> None:
     assert called(Outcome.COMPLETED) == NextStep(DONE, disposition=Disposition.INCOMPLETE)
 
 
-@pytest.mark.parametrize("disposition", set(Disposition) - {Disposition.CALLBACK})
+@pytest.mark.parametrize("disposition", sorted(set(Disposition) - {Disposition.CALLBACK}))
 def test_what_a_talk_established_is_final_whatever_the_outcome(disposition: Disposition) -> None:
     for outcome in Outcome:
         step = called(outcome, disposition=disposition)
@@ -110,7 +110,7 @@ def refused(
     return after_refusal(refusal=refusal, attempts=attempts, plan=PLAN, now=NOW, ends_at=ends_at)
 
 
-@pytest.mark.parametrize("refusal", [None, *(set(Refusal) - {Refusal.NUMBER_INVALID})])
+@pytest.mark.parametrize("refusal", [None, *sorted(set(Refusal) - {Refusal.NUMBER_INVALID})])
 def test_a_refusal_that_is_not_about_the_number_gives_the_lead_back(
     refusal: Refusal | None,
 ) -> None:
