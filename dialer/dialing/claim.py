@@ -24,7 +24,16 @@ from dialer.dialing.law import Law
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7
-from dialer.domain.pacing import Demand, Pace, Starts, free_calls, free_slots, schedule, share
+from dialer.domain.pacing import (
+    Demand,
+    Pace,
+    Starts,
+    free_calls,
+    free_slots,
+    gap_s,
+    schedule,
+    share,
+)
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.attempts import insert_attempts
@@ -219,7 +228,7 @@ async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -
         if one.row.max_cps is not None
     }
     starts = [Starts(cid, count, paces.get(cid)) for cid, count in found.allowed.items()]
-    found.every_s = 1.0 / account.cps
+    found.every_s = gap_s(account.cps)
     first = tx.now + COMMIT_TIME
     next_at = first if account.next_slot_at is None else max(first, account.next_slot_at)
     booked, pace, after = schedule(Pace(account.cps, next_at), starts, tx.now)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from dialer.dialing.claim import Intended, dial_pass
 from dialer.dialing.law import Law
-from dialer.dialing.place import Placing, place_at_slot
-from dialer.domain.pacing import Turnstile
+from dialer.dialing.place import Gates, Placing, place_at_slot
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ class DialingLoop:
         self.placing = placing
         self._law = law
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turnstile = Turnstile()
+        self._gates = Gates()
 
     @property
     def in_flight(self) -> int:
@@ -38,7 +37,7 @@ class DialingLoop:
     def spawn(self, intents: Sequence[Intended]) -> None:
         """Place committed intents, each at its slot."""
         for intent in intents:
-            task = asyncio.create_task(place_at_slot(self.placing, intent, self._turnstile))
+            task = asyncio.create_task(place_at_slot(self.placing, intent, self._gates))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -60,11 +60,27 @@ class Placing:
     is_draining: Callable[[], bool] = lambda: False
 
 
-async def place_at_slot(placing: Placing, intent: Intended, turnstile: Turnstile) -> None:
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Where one process's starts are kept a slot apart: before the work, and at the wire.
+
+    The first spreads what a stalled process is late with; the second takes out what the
+    transaction before each request adds to or takes from the distance.
+    """
+
+    work: Turnstile = field(default_factory=Turnstile)
+    wire: Turnstile = field(default_factory=Turnstile)
+
+
+async def place_at_slot(placing: Placing, intent: Intended, gates: Gates) -> None:
     """Wait for the slot on the monotonic clock, then place: product time runs as fast."""
     await _until(placing, intent.slot_at)
-    await _until(placing, turnstile.turn(placing.monotonic(), intent.every_s))
-    await place(placing, intent.attempt_id)
+    await _until(placing, gates.work.turn(placing.monotonic(), intent.every_s))
+
+    async def at_the_wire() -> None:
+        await _until(placing, gates.wire.turn(placing.monotonic(), intent.every_s))
+
+    await place(placing, intent.attempt_id, at_the_wire)
 
 
 async def _until(placing: Placing, at: float) -> None:
@@ -72,12 +88,19 @@ async def _until(placing: Placing, at: float) -> None:
         await asyncio.sleep(wait_s)
 
 
-async def place(placing: Placing, attempt_id: UUID) -> None:
-    """Turn one intent into one request to the carrier, or refuse it."""
+async def place(
+    placing: Placing, attempt_id: UUID, at_the_wire: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Turn one intent into one request to the carrier, or refuse it.
+
+    at_the_wire: waits for the request's turn, right before it is sent.
+    """
     request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
     if request is None:
         return
     post_before, call = request
+    if at_the_wire is not None:
+        await at_the_wire()
     if placing.monotonic() >= post_before:
         # We stood still too long to know that the law still allows it; nothing was sent.
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))

@@ -11,6 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+# Slots lie a little further apart than 1/CPS: n of them span 20 ms more than a second, so that
+# n + 1 requests never reach the carrier within one, though the way there varies by some ms.
+_SLACK = 1.02
+
 HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
 
 
@@ -65,6 +69,11 @@ def _fill(demand: Demand, given: int) -> float:
     return (demand.live + given + 1) / demand.weight
 
 
+def gap_s(cps: float) -> float:
+    """Return how far apart starts must lie, in seconds, to stay within ``cps`` a second."""
+    return _SLACK / cps
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """A GCRA with no burst: ``next_at`` is the earliest instant of the next start."""
@@ -78,12 +87,12 @@ class Pace:
 
     def after(self, at: datetime) -> Pace:
         """Return the pace once a start is booked at ``at``."""
-        return replace(self, next_at=at + timedelta(seconds=1.0 / self.cps))
+        return replace(self, next_at=at + timedelta(seconds=gap_s(self.cps)))
 
 
 @dataclass(slots=True)
 class Turnstile:
-    """Keeps one process's starts apart when it stood still past several of its slots.
+    """Keeps one process's starts apart, however late it is for their slots.
 
     ``free_at`` is monotonic seconds. Starts that are on time pass unchanged: their slots lie as
     far apart already. Late ones follow each other at that distance and never burst.

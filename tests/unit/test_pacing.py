@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from dialer.domain.pacing import (
     Use,
     free_calls,
     free_slots,
+    gap_s,
     is_within_horizon,
     schedule,
     share,
@@ -38,7 +40,7 @@ def test_a_stall_is_never_made_up_by_a_burst() -> None:
         at = pace.slot(NOW)
         starts.append((at - NOW).total_seconds())
         pace = pace.after(at)
-    assert starts == [0.0, 0.5, 1.0, 1.5]
+    assert starts == [0.0, 0.51, 1.02, 1.53]
 
 
 def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
@@ -91,11 +93,17 @@ def test_calls_that_are_up_count_in_a_share() -> None:
     assert share(4, [Demand(one, 1.0, 9, live=4), Demand(two, 1.0, 9)]) == {one: 0, two: 4}
 
 
+@given(st.floats(0.5, 60.0))
+def test_one_start_more_than_the_cps_never_fits_a_second(cps: float) -> None:
+    """Not even when the way to the carrier varies by 20 ms."""
+    assert math.ceil(cps) * gap_s(cps) >= 1.02 - 1e-9
+
+
 def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
     slow, fast = UUID(int=1), UUID(int=2)
     starts = [Starts(slow, 3, Pace(cps=1.0)), Starts(fast, 3)]
     booked, account, paces = schedule(Pace(cps=4.0), starts, NOW)
     seconds = [((at - NOW).total_seconds(), campaign) for campaign, at in booked]
-    assert seconds == [(0.0, slow), (0.25, fast), (0.5, fast), (0.75, fast), (1.0, slow)]
-    assert account.next_at == NOW + timedelta(seconds=1.25)
-    assert paces[slow].next_at == NOW + timedelta(seconds=2)
+    assert seconds == [(0.0, slow), (0.255, fast), (0.51, fast), (0.765, fast), (1.02, slow)]
+    assert account.next_at == NOW + timedelta(seconds=1.275)
+    assert paces[slow].next_at == NOW + timedelta(seconds=2.04)
