@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -296,8 +296,3 @@ def _refuse_shifted_clock_off_loopback(settings: Settings) -> None:
                 f"DIALER_CLOCK_START: refused because {name} is not on this machine; "
                 "a shifted clock is for rehearsals only"
             )
-
-
-def offset_for(start: datetime, real_now: datetime) -> timedelta:
-    """Return product time minus real time when the product clock starts at ``start`` now."""
-    return start - real_now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from dialer.settings import (
     Settings,
     at_port,
     is_loopback,
-    offset_for,
     read_settings,
     vendor_urls,
 )
@@ -279,11 +278,6 @@ def test_the_twin_does_not_excuse_a_vendor_elsewhere(name: str) -> None:
 )
 def test_loopback_is_this_machine_and_nothing_that_looks_like_it(url: str, local: bool) -> None:
     assert is_loopback(url) is local
-
-
-def test_the_clock_offset_leads_from_now_to_the_start() -> None:
-    start, now = datetime(2026, 11, 23, 11, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
-    assert offset_for(start, now) == timedelta(hours=25)
 
 
 def test_port_0_is_filled_in_with_the_port_that_was_taken() -> None:
