@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -51,6 +53,30 @@ def point_sdk_at(api_url: str) -> None:
     sdk_client.API_VOICE_BASE_URI = base
     sdk_client.API_VOICE_BASE_URI_FALLBACK_1 = base
     sdk_client.API_VOICE_BASE_URI_FALLBACK_2 = base
+
+
+_turn = threading.Condition()
+_pointed_at, _asking = "", 0
+
+
+@contextmanager
+def _pointed(api_url: str) -> Iterator[None]:
+    """Hold the SDK at ``api_url`` for one request; a request to another address waits its turn.
+
+    The address is the module's, not a client's. A process has one, so nobody waits there.
+    """
+    global _pointed_at, _asking
+    with _turn:
+        while _asking and _pointed_at != api_url:
+            _turn.wait()
+        point_sdk_at(api_url)
+        _pointed_at, _asking = api_url, _asking + 1
+    try:
+        yield
+    finally:
+        with _turn:
+            _asking -= 1
+            _turn.notify_all()
 
 
 class PlivoRest:
@@ -229,11 +255,13 @@ class PlivoRest:
             raise ProviderUnavailable("plivo", f"no reply within {limit_s:g} s") from None
 
     def _ask_now(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
-        point_sdk_at(self.api_url)
         try:
-            with plivo.RestClient(
-                self.auth_id, self.auth_token, timeout=self._request_timeout_s
-            ) as client:
+            with (
+                _pointed(self.api_url),
+                plivo.RestClient(
+                    self.auth_id, self.auth_token, timeout=self._request_timeout_s
+                ) as client,
+            ):
                 for scheme in ("http://", "https://"):
                     client.session.mount(scheme, _OneHost(self.api_url))
                 return as_fields(ask(client))
