@@ -12,10 +12,19 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 
 from dialer.store import embedded, migrate
 from dialer.store.engine import create_engine
+
+# One commit, one verdict: the suite draws the same examples every time. PROPERTY_EXAMPLES=10
+# draws at random instead, and ten times as many.
+_EFFORT = int(os.environ.get("PROPERTY_EXAMPLES", "1"))
+hypothesis.settings.register_profile(
+    "suite", max_examples=100 * _EFFORT, derandomize=_EFFORT == 1, deadline=None, database=None
+)
+hypothesis.settings.load_profile("suite")
 
 NewDatabase = Callable[[], Awaitable[str]]
 
