@@ -22,6 +22,7 @@ from dialer.twin.pace import Pace
 from dialer.twin.params import Wording
 from dialer.twin.recordings import Recordings
 from dialer.twin.tasks import Tasks
+from dialer.twin.vendors import VendorLog
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +58,7 @@ class Exchange:
         self.wording = Wording(config, clock)
         self.recordings = Recordings(clock)
         self.tasks = Tasks()
+        self.vendors = VendorLog()
         self.queued: dict[str, Call] = {}
         self.live: dict[str, Call] = {}
         self.finished: list[Finished] = []
@@ -84,6 +86,7 @@ class Exchange:
         self.faults.clear()
         self.directory.forget()
         self.ledger.reset()
+        self.vendors.reset()
         self._pace = Pace(self.config.cps)
         self.start()
 
