@@ -20,7 +20,9 @@ from dialer.twin.faults import FaultKind, Faults
 from dialer.twin.ledger import Ledger
 from dialer.twin.pace import Pace
 from dialer.twin.params import Wording
+from dialer.twin.recognition import Library
 from dialer.twin.recordings import Recordings
+from dialer.twin.speech import Studio
 from dialer.twin.tasks import Tasks
 from dialer.twin.vendors import VendorLog
 
@@ -57,6 +59,7 @@ class Exchange:
         self.http = http
         self.wording = Wording(config, clock)
         self.recordings = Recordings(clock)
+        self.studio = Studio(Library())  # every voice of this twin, whoever's
         self.tasks = Tasks()
         self.vendors = VendorLog()
         self.queued: dict[str, Call] = {}

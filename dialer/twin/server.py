@@ -56,6 +56,7 @@ class RunningTwin:
         """Drop every call and connection. Nothing is called back any more."""
         self.owners.closing.set()
         await self.exchange.stop()
+        self.exchange.studio.close()
         await self._runner.cleanup()
         await self._http.close()
         self.ledger.close()
