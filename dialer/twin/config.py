@@ -84,3 +84,8 @@ class TwinConfig:
     cdr_delay_s: float = 0.3  # from the end of a call to its CDR being readable
     hangup_code_after_api: int = 4000  # 4000 or 1000: both are reported for a REST hang-up
     cursor_paging: bool = False  # meta.next carries cursor= instead of offset=
+
+    openai_api_key: str = ""  # what Bearer must carry; empty: anything
+    llm_first_token_ms: float = 350.0  # median, of the standard tier (providers.md §5); 0: at once
+    llm_first_token_p95_ms: float = 700.0
+    llm_token_ms: float = 15.0  # between two tokens

@@ -42,6 +42,17 @@ class FaultKind(StrEnum):
     SUBACCOUNT_SIGNED = "subaccount_signed"
     # Lists of calls (finished, live, queued) answer `status`.
     LIST_ERROR = "list_error"
+    # The language model. It knows no phone: leave `phone` null, and name in `said` what the
+    # callee's last words must hold for the fault to strike one conversation only.
+    LLM_REFUSED = "llm_refused"  # `status`; 429 brings retry-after-ms
+    LLM_ERROR_FRAME = "llm_error_frame"  # in the middle of the reply, as all that follow
+    LLM_CUT = "llm_cut"  # the connection is gone
+    LLM_STALLS = "llm_stalls"  # `delay_s` of silence, 0: 60 s
+    LLM_SLOW = "llm_slow"  # `delay_s` to the first token
+    LLM_LENGTH = "llm_length"  # finish_reason length
+    LLM_BAD_ARGUMENTS = "llm_bad_arguments"  # a tool call whose arguments are no JSON
+    LLM_INVENTED_TOOL = "llm_invented_tool"  # a call of a tool that was not offered
+    LLM_ENDLESS = "llm_endless"  # never stops talking
 
 
 PLACING_FAULTS = (
@@ -58,6 +69,17 @@ PLACING_FAULTS = (
     FaultKind.UUID_ARRAY,
 )
 REFUSING_FAULTS = frozenset(PLACING_FAULTS[:6])  # these place nothing
+LLM_FAULTS = (
+    FaultKind.LLM_REFUSED,
+    FaultKind.LLM_SLOW,
+    FaultKind.LLM_ERROR_FRAME,
+    FaultKind.LLM_CUT,
+    FaultKind.LLM_STALLS,
+    FaultKind.LLM_LENGTH,
+    FaultKind.LLM_BAD_ARGUMENTS,
+    FaultKind.LLM_INVENTED_TOOL,
+    FaultKind.LLM_ENDLESS,
+)
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +90,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     delay_s: float = 0.0
     status: int = 503
     callback: str = ""
+    said: str = ""  # of the language model's faults; letter case does not matter
 
 
 class ScopedFault(Fault, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,13 +117,17 @@ class Faults:
             raise TwinError(f"times: expected 1 or more, or null for always; found {fault.times}")
         self._armed.append(_Armed(phone, fault, fault.times))
 
-    def take(self, kind: FaultKind, phone: str, *, callback: str = "") -> Fault | None:
+    def take(
+        self, kind: FaultKind, phone: str, *, callback: str = "", said: str = ""
+    ) -> Fault | None:
         """Use up one matching fault, or None if nothing is to go wrong."""
         for armed in self._armed:
             fault = armed.fault
             if fault.kind is not kind or armed.phone not in (None, phone):
                 continue
             if fault.callback and fault.callback != callback:
+                continue
+            if fault.said and fault.said.lower() not in said.lower():
                 continue
             if armed.left is not None:
                 armed.left -= 1
@@ -109,8 +136,8 @@ class Faults:
             return fault
         return None
 
-    def take_any(self, kinds: tuple[FaultKind, ...], phone: str) -> Fault | None:
-        found = (self.take(kind, phone) for kind in kinds)
+    def take_any(self, kinds: tuple[FaultKind, ...], phone: str, *, said: str = "") -> Fault | None:
+        found = (self.take(kind, phone, said=said) for kind in kinds)
         return next((fault for fault in found if fault is not None), None)
 
     def clear(self) -> None:
