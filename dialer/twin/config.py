@@ -89,3 +89,16 @@ class TwinConfig:
     llm_first_token_ms: float = 350.0  # median, of the standard tier (providers.md §5); 0: at once
     llm_first_token_p95_ms: float = 700.0
     llm_token_ms: float = 15.0  # between two tokens
+
+    deepgram_api_key: str = ""  # what Token must carry; empty: anything
+    stt_final_ms: float = (
+        247.0  # median, end of speech to final words (providers.md §5); 0: at once
+    )
+    stt_final_p95_ms: float = 298.0
+    stt_idle_s: float = 10.0  # without audio or KeepAlive: NET-0001
+
+    cartesia_api_key: str = ""  # what Bearer must carry; empty: anything
+    tts_first_audio_ms: float = 188.0  # median (providers.md §5); 0: at once
+    tts_first_audio_iqr_ms: float = 100.0
+    tts_speed: float = 4.0  # how many times faster than it is heard sound is made; 0: at once
+    tts_context_s: float = 1.0  # a context expires so long after its last sound

@@ -53,6 +53,24 @@ class FaultKind(StrEnum):
     LLM_BAD_ARGUMENTS = "llm_bad_arguments"  # a tool call whose arguments are no JSON
     LLM_INVENTED_TOOL = "llm_invented_tool"  # a call of a tool that was not offered
     LLM_ENDLESS = "llm_endless"  # never stops talking
+    # The recogniser. It knows no phone either: leave `phone` null. Each but the last two strikes
+    # the whole of the next socket; `delay_s` is real time from the handshake.
+    STT_REFUSED = "stt_refused"  # the handshake is answered with `status`
+    STT_DIES = "stt_dies"  # closes with 1011 after `delay_s`
+    STT_STALLS = "stt_stalls"  # reads and says nothing any more after `delay_s`
+    STT_NO_SPEECH_FINAL = "stt_no_speech_final"  # final words come, the end of speech is not said
+    STT_UNKNOWN_EVENTS = "stt_unknown_events"  # types nobody has heard of, before every result
+    STT_GARBAGE = "stt_garbage"  # text that is no JSON, known types of a wrong shape, binary
+    STT_LATE_FINALS = "stt_late_finals"  # final words come `delay_s` late; for each utterance
+    STT_NO_WORDS = "stt_no_words"  # an utterance is heard as sound without words
+    # The voice. `said` may name what the text must hold; `delay_s` is real time.
+    TTS_REFUSED = "tts_refused"  # the handshake is answered with `status`
+    TTS_DIES = "tts_dies"  # the socket closes with 1011 `delay_s` after the first text
+    TTS_STALLS = "tts_stalls"  # no sound of a text ever comes, `delay_s` into it
+    TTS_ERROR_EVENT = "tts_error_event"  # `status` instead of sound
+    TTS_GARBAGE_AUDIO = "tts_garbage_audio"  # chunks whose data is no base64, and texts no JSON
+    TTS_CHUNKS_AFTER_CANCEL = "tts_chunks_after_cancel"  # the whole text goes on coming
+    TTS_SLOW = "tts_slow"  # `delay_s` to the first sound
 
 
 PLACING_FAULTS = (
