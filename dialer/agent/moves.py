@@ -140,6 +140,10 @@ class Mind(Protocol):
         """How long silence may last after the agent was heard before `silence` is told."""
 
     @property
+    def most_keys(self) -> int:
+        """After so many keys no more are waited for: 1 where a single key says it all."""
+
+    @property
     def fixed_texts(self) -> Sequence[str]:
         """What may be said word by word as it stands here: worth preparing before it is needed;
         the apology of `fail` is among them."""

@@ -1,0 +1,205 @@
+"""What happens to the mind of one call, one thing after the other, and the agent's goes it asks
+for: begun, cut where the callee speaks, written down as heard."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialer.agent.moves import Mind, Moves
+from dialer.call.performing import AgentTurn, Performer
+from dialer.call.playout import Playout, heard_of
+from dialer.call.speaker import Speaker
+from dialer.call.transcript import Transcript
+from dialer.call.turn_taking import (
+    Action,
+    AskFinal,
+    Resumed,
+    Silence,
+    TurnOver,
+    TurnTaking,
+)
+
+_TICK_S = 0.06
+_FILL_AFTER_S = 1.25  # from the callee's last sound; voice to voice is never over 2 s in silence
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys that belong together, the last of them pressed at ``at_s``."""
+
+    keys: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderGone:
+    """A provider failed for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The call's limit is near."""
+
+
+Event = Action | Keys | ProviderGone | TimeUp
+
+
+class Conductor:
+    """Runs the talk on one event loop task; `post` and `sync` are called by whoever hears."""
+
+    def __init__(
+        self,
+        mind: Mind,
+        performer: Performer,
+        playout: Playout,
+        speaker: Speaker,
+        transcript: Transcript,
+        tasks: asyncio.TaskGroup,
+        *,
+        filler: str,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+        ask_final: Callable[[], None],
+    ) -> None:
+        self._mind, self._before = mind, mind
+        self._performer, self._playout, self._speaker = performer, playout, speaker
+        self._transcript, self._tasks = transcript, tasks
+        self._filler, self._clock, self._now, self._ask_final = filler, clock, now, ask_final
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._turn: AgentTurn | None = None
+        self.turns = TurnTaking(patience_s=mind.patience_s)
+        self.performances: set[asyncio.Task[None]] = set()
+
+    def post(self, *events: Event) -> None:
+        for event in events:
+            self._events.put_nowait(event)
+
+    def sync(self) -> None:
+        """Tell turn taking how far the agent's words reach."""
+        turn, until_s = self._turn, self._playout.until_s
+        if turn is not None and turn.speaking is not None and turn.has_sound:
+            until_s = max(until_s or 0.0, self._clock() + 0.3)  # the next phrase is on its way
+        self.turns.may_interrupt = turn is None or not (turn.must_be_heard or turn.is_ending)
+        self.turns.is_preparing = turn is not None and not turn.has_sound
+        if until_s is not None:
+            self.turns.agent_spoke(until_s)
+
+    async def run(self) -> None:
+        """Greet, then react to what happens, until cancelled."""
+        self._start(self._mind.begin())
+        while True:
+            try:
+                async with asyncio.timeout(_TICK_S):
+                    event = await self._events.get()
+            except TimeoutError:
+                self.sync()
+                self.post(*self.turns.tick(self._clock()))
+                self._fill()
+                continue
+            # Nothing changes a call that is ending.
+            if self._turn is None or not self._turn.is_ending:
+                await self._react(event)
+
+    async def stop(self) -> None:
+        """The line is over: close the agent's go at what was heard."""
+        await self._cut()
+
+    async def _react(self, event: Event) -> None:
+        if isinstance(event, AskFinal):
+            self._ask_final()
+            return
+        await self._cut()
+        match event:
+            case Resumed():
+                self._mind = self._performer.mind = self._before
+            case TurnOver():
+                self._answer(event)
+            case Keys():
+                self._take_keys(event)
+            case Silence():
+                self._start(self._mind.silence(self._now()))
+            case TimeUp():
+                self._start(self._mind.time_is_up(self._now()))
+            case ProviderGone() if not self._performer.has_failed:
+                turn = AgentTurn()
+                self._begin(turn, self._performer.failure(turn))
+
+    def _answer(self, over: TurnOver) -> None:
+        """The callee's turn is over: write it down, let the mind hear it."""
+        marks = {"end_of_speech": over.ended_s, "end_of_turn": self._clock()}
+        number = self._transcript.last
+        if over.text:
+            number = self._transcript.add(
+                "callee", over.text, starts_s=over.began_s, ends_s=over.ended_s
+            )
+        self._before = copy.deepcopy(self._mind)
+        self._start(self._mind.hear(over.text, self._now()), marks, number)
+
+    def _take_keys(self, event: Keys) -> None:
+        number = self._transcript.add("keypad", event.keys, starts_s=event.at_s, ends_s=event.at_s)
+        marks = {"end_of_speech": event.at_s, "end_of_turn": self._clock()}
+        self._start(self._mind.press(event.keys, self._now()), marks, number)
+
+    def _start(self, moves: Moves, marks: dict[str, float] | None = None, answers: int = 0) -> None:
+        """Begin the agent's go; the one before is over or cut."""
+        if moves:
+            self._begin(AgentTurn(marks=marks or {}, answers=answers), moves)
+
+    def _begin(self, turn: AgentTurn, moves: Moves) -> None:
+        self._turn = turn
+        task = self._tasks.create_task(self._perform(turn, moves))
+        self.performances.add(task)
+        task.add_done_callback(self.performances.discard)
+
+    async def _perform(self, turn: AgentTurn, moves: Moves) -> None:
+        await self._performer.perform(turn, moves)
+        if self._turn is turn:
+            self._finish(turn, heard_of(turn.passages, ()), is_cut=False)
+
+    async def _cut(self) -> None:
+        """Stop the agent's go, if there is one."""
+        turn = self._turn
+        if turn is not None:
+            heard = await self._performer.cut(turn)
+            whole = heard_of(turn.passages, ())
+            self._finish(turn, heard, is_cut=heard != whole or not turn.passages)
+
+    def _finish(self, turn: AgentTurn, heard: str, *, is_cut: bool) -> None:
+        """The agent's go is over: tell the mind what was heard, write it down."""
+        self._turn = None
+        if turn.passages or is_cut:
+            self._mind.said(heard, is_cut=is_cut)
+        first = next((p for p in turn.passages if p.starts_s is not None), None)
+        if first is None or first.starts_s is None or first.first_sent_s is None or not heard:
+            return
+        marks = turn.marks | {
+            "first_audio_sent": first.first_sent_s,
+            "first_audio_heard": first.starts_s,
+        }
+        self._transcript.add(
+            "agent",
+            heard,
+            starts_s=first.starts_s,
+            ends_s=max(p.ends_s for p in turn.passages if p.ends_s is not None),
+            is_interrupted=is_cut,
+            marks=marks,
+        )
+
+    def _fill(self) -> None:
+        """Say that we are at it, when thinking takes long."""
+        turn = self._turn
+        if turn is None or turn.passages or turn.speaking is None:
+            return
+        if self._clock() - turn.marks.get("end_of_speech", self._clock()) < _FILL_AFTER_S:
+            return
+        phrase = self._speaker.cached(self._filler)
+        if phrase is not None:
+            passage = self._playout.begin(self._filler)
+            passage.words.extend(phrase.words)
+            turn.passages.append(passage)
+            self._playout.add(passage, phrase.audio)
+            self._playout.end(passage)

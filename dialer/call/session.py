@@ -1,0 +1,312 @@
+"""One live call: ears, turn taking, mind, voice and playout around one line.
+
+`Session.run` returns when the line has ended and everything of the call is closed. The mind is
+told what happened, one thing at a time, and its moves are performed in order; whatever fails
+ends in spoken words and an end, never in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from dialer.agent.moves import Mind
+from dialer.audio.talkspurt import SpeechBegan, SpeechEnded
+from dialer.audio.wav import Side, StereoWav
+from dialer.call.conductor import Conductor, Keys, ProviderGone, TimeUp
+from dialer.call.desk import Desk, Metered, RecordingFile
+from dialer.call.ears import Ears
+from dialer.call.line import Cleared, Frame, Key, Line, Played
+from dialer.call.performing import Performer
+from dialer.call.playout import Playout
+from dialer.call.speaker import PhraseCache, Speaker
+from dialer.call.transcript import Transcript
+from dialer.errors import ProviderError
+from dialer.providers.speech import LanguageModel, RecogniserEvent, Recognisers, Voice, Voices
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0  # at the row: others may have ended the call or heard a machine
+_TIME_UP_BEFORE_S = 12.0  # enough for a goodbye before the carrier's own limit
+_KEY_GAP_S = 1.5  # between keys that belong together
+_CARRIER_ENDS_WITHIN_S = 3.0
+_CLOSE_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The providers of this process; ``model`` is None where no campaign thinks."""
+
+    recognisers: Recognisers
+    voices: Voices
+    model: LanguageModel | None
+    cache: PhraseCache
+    recogniser_name: str
+    voice_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What a session is told of its call. ``answered_s_ago``: when the stream began, the call
+    was already that old; ``limit_s``: the carrier ends the call after so long; ``recording``:
+    where the recorder writes, relative to the data directory."""
+
+    attempt_id: UUID
+    language: str
+    voice_id: str
+    keyterms: tuple[str, ...]
+    cache_key: str
+    filler: str
+    answered_s_ago: float
+    limit_s: float
+    recording: Path | None = None
+
+
+class Session:
+    """See the module. Everything it needs is handed in; it opens and closes its own sockets."""
+
+    def __init__(
+        self,
+        line: Line,
+        desk: Desk,
+        mind: Mind,
+        speech: Speech,
+        facts: CallFacts,
+        *,
+        now: Callable[[], datetime],
+        call_back_at: Callable[[], datetime],
+        recorder: StereoWav | None,
+    ) -> None:
+        self._line, self._desk, self._speech, self._facts = line, desk, speech, facts
+        self._mind, self._now, self._call_back_at = mind, now, call_back_at
+        self._recorder = recorder
+        self._began = time.monotonic()
+        self._media_starts_s: float | None = None
+        self._keys = ""
+        self._key_gap: asyncio.TimerHandle | None = None
+        self._line_over = asyncio.Event()
+        self._transcript = Transcript(desk, facts.attempt_id)
+        self._playout = Playout(line, self._clock, self._heard_by_callee)
+        self._speaker: Speaker | None = None
+        self._performer: Performer | None = None
+        self._conductor: Conductor | None = None
+        self._ears = Ears(
+            speech.recognisers,
+            attempt_id=facts.attempt_id,
+            language=facts.language,
+            keyterms=facts.keyterms,
+            on_sound=self._on_sound,
+            on_words=self._on_words,
+        )
+
+    def _clock(self) -> float:
+        """Seconds since the call was answered."""
+        return time.monotonic() - self._began + self._facts.answered_s_ago
+
+    async def run(self) -> None:
+        """Talk until the line ends. Raises what is a defect of ours, after closing everything."""
+        try:
+            async with AsyncExitStack() as stack:
+                opening = self._speech.voices.open(
+                    language=self._facts.language, voice_id=self._facts.voice_id
+                )
+                try:
+                    voice = await stack.enter_async_context(opening)
+                except ProviderError as error:
+                    await self._end_unspoken(error)
+                else:
+                    await self._talk(voice)
+        finally:
+            closing = asyncio.ensure_future(self._close())
+            await asyncio.shield(asyncio.wait_for(closing, _CLOSE_WITHIN_S))
+
+    async def _end_unspoken(self, error: ProviderError) -> None:
+        """Without a voice the carrier says sorry for us."""
+        log.warning(
+            "voice_not_opened", extra={"attempt_id": self._facts.attempt_id, "detail": str(error)}
+        )
+        await self._desk.apologise(self._call_back_at())
+        await self._line.close()
+
+    async def _talk(self, voice: Voice) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            conductor = self._conduct(voice, tasks)
+            loops = [
+                tasks.create_task(loop)
+                for loop in (
+                    self._playout.run(),
+                    self._transcript.run(),
+                    self._hear(),
+                    self._watch(),
+                    self._prepare(),
+                    conductor.run(),
+                )
+            ]
+            await self._listen()
+            self._line_over.set()
+            for loop in [*loops, *conductor.performances]:
+                loop.cancel()
+
+    def _conduct(self, voice: Voice, tasks: asyncio.TaskGroup) -> Conductor:
+        facts = self._facts
+        self._speaker = Speaker(
+            voice, self._speech.cache, name=facts.voice_id, language=facts.language
+        )
+        self._performer = Performer(
+            attempt_id=facts.attempt_id,
+            mind=self._mind,
+            desk=self._desk,
+            playout=self._playout,
+            speaker=self._speaker,
+            model=self._speech.model,
+            cache_key=facts.cache_key,
+            clock=self._clock,
+            now=self._now,
+            call_back_at=self._call_back_at,
+            close_line=self._close_line,
+        )
+        self._conductor = Conductor(
+            self._mind,
+            self._performer,
+            self._playout,
+            self._speaker,
+            self._transcript,
+            tasks,
+            filler=facts.filler,
+            clock=self._clock,
+            now=self._now,
+            ask_final=self._ears.ask_final,
+        )
+        return self._conductor
+
+    async def _listen(self) -> None:
+        """Take in what the carrier sends until the line ends."""
+        async for event in self._line.events():
+            match event:
+                case Frame():
+                    at_s = self._media_s(event)
+                    if self._recorder is not None:
+                        self._recorder.write(Side.CALLEE, at_s, event.audio)
+                    self._ears.feed(event.audio, at_s)
+                case Key():
+                    self._on_key(event.digit)
+                case Played():
+                    self._playout.played(event.name)
+                case Cleared():
+                    continue
+
+    def _media_s(self, frame: Frame) -> float:
+        """Where a frame lies on the call clock: the media clock has no jitter."""
+        if self._media_starts_s is None:
+            self._media_starts_s = self._clock() - frame.at_s
+        return self._media_starts_s + frame.at_s
+
+    async def _hear(self) -> None:
+        try:
+            await self._ears.run()
+        except ProviderError:
+            assert self._conductor is not None  # made before the ears run
+            self._conductor.post(ProviderGone())
+
+    async def _prepare(self) -> None:
+        """Make what may be needed in a hurry: the apology first of all."""
+        assert self._speaker is not None
+        with suppress(ProviderError):  # whoever speaks next meets the same and says sorry
+            await self._speaker.prepare([*self._mind.fixed_texts, self._facts.filler])
+
+    async def _watch(self) -> None:
+        """Look at the row, and at the time limit."""
+        assert self._conductor is not None
+        is_told = False
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            if not is_told and self._clock() >= self._facts.limit_s - _TIME_UP_BEFORE_S:
+                is_told = True
+                self._conductor.post(TimeUp())
+            news = await self._desk.news()
+            if news.is_machine or news.is_over:
+                await self._line.close()
+                return
+
+    def _on_sound(self, found: SpeechBegan | SpeechEnded) -> None:
+        assert self._conductor is not None
+        self._conductor.sync()
+        turns = self._conductor.turns
+        report = turns.speech_began if isinstance(found, SpeechBegan) else turns.speech_ended
+        self._conductor.post(*report(found.at_s, self._clock()))
+
+    def _on_words(self, event: RecogniserEvent) -> None:
+        assert self._conductor is not None
+        self._conductor.sync()
+        self._conductor.post(*self._conductor.turns.heard(event, self._clock()))
+
+    def _on_key(self, digit: str) -> None:
+        """Keys that come together are told together; ``#`` ends them."""
+        assert self._conductor is not None
+        self._conductor.turns.touch(self._clock())
+        if digit != "#" or not self._keys:
+            self._keys += digit
+        if self._key_gap is not None:
+            self._key_gap.cancel()
+        if digit == "#" or len(self._keys) >= self._mind.most_keys:
+            self._tell_keys(self._clock())
+        else:
+            loop = asyncio.get_running_loop()
+            self._key_gap = loop.call_later(_KEY_GAP_S, self._tell_keys, self._clock())
+
+    def _tell_keys(self, at_s: float) -> None:
+        keys, self._keys, self._key_gap = self._keys, "", None
+        if keys and self._conductor is not None:
+            self._conductor.post(Keys(keys, at_s))
+
+    def _heard_by_callee(self, at_s: float, audio: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.write(Side.AGENT, at_s, audio)
+
+    async def _close_line(self, carrier_ends_it: bool) -> None:
+        if carrier_ends_it:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CARRIER_ENDS_WITHIN_S):
+                    await self._line_over.wait()
+        await self._line.close()
+
+    async def _close(self) -> None:
+        """Write the end: the last turn, what was used, the recording."""
+        if self._key_gap is not None:
+            self._key_gap.cancel()
+        await self._line.close()
+        if self._conductor is not None:
+            await self._conductor.stop()
+        await self._transcript.flush()
+        await self._desk.close(self._metered(), self._close_recording())
+
+    def _close_recording(self) -> RecordingFile | None:
+        if self._recorder is None or self._facts.recording is None:
+            return None
+        try:
+            self._recorder.close()
+        except OSError as error:
+            extra = {"attempt_id": self._facts.attempt_id, "error": type(error).__name__}
+            log.error("recording_not_closed", extra=extra)
+            return None
+        return RecordingFile(self._facts.recording, self._recorder.seconds)
+
+    def _metered(self) -> Metered:
+        speech, bill = self._speech, self._performer.bill if self._performer else None
+        has_thought = bill is not None and bill.replies > 0
+        return Metered(
+            stream_s=self._clock() - self._facts.answered_s_ago,
+            recogniser=speech.recogniser_name,
+            recogniser_s=self._ears.audio_s,
+            voice=speech.voice_name if self._speaker is not None else None,
+            voice_characters=None if self._speaker is None else self._speaker.characters,
+            model=speech.model.name if has_thought and speech.model is not None else None,
+            model_usage=bill.usage if has_thought and bill is not None else None,
+        )
