@@ -54,7 +54,7 @@ def lead_values(lead: Any) -> dict[str, object]:
 def answer_document(
     definition: Definition, values: Mapping[str, object], *, caller_id: str, input_url: InputUrl
 ) -> str:
-    """Return what an answered phone hears first."""
+    """Return what an answered phone hears first of a notification that the carrier speaks."""
     notification = _notification(definition)
     language = definition.campaign.language
     if notification.delivery == "sip" and notification.sip_uri:

@@ -14,8 +14,18 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from dialer.call.notification import KeyStep, lead_values, on_key
+from dialer.dialing.costs import costs_of
 from dialer.dialing.optout import suppress
-from dialer.dialing.settle import counts, end_call, give_up, lock_to_pause, settle_lead
+from dialer.dialing.settle import (
+    call_back,
+    counts,
+    end_call,
+    establish,
+    give_up,
+    lock_to_pause,
+    settle_lead,
+)
+from dialer.domain.after_stream import AfterStream, Next, after_stream, establishes
 from dialer.domain.attempt import (
     AttemptEvent,
     AttemptState,
@@ -44,13 +54,15 @@ class Heard:
     """A callback that was taken in: the attempt and lead as they stand now.
 
     ``is_new`` is False for a replay, which changed nothing. ``key`` is set for an input.
-    ``to_end``: calls to end once this is committed.
+    ``after``: of a transfer, what came before it (``stream``, ``dial``, ``leg``; "" of an XML
+    call). ``to_end``: calls to end once this is committed.
     """
 
     held: Held
     definition: Definition
     is_new: bool
     key: KeyStep | None = None
+    after: str = ""
     to_end: Sequence[CarrierIds] = ()
 
     @property
@@ -60,6 +72,17 @@ class Heard:
     @property
     def values(self) -> dict[str, object]:
         return lead_values(self.held.enrolment)
+
+    @property
+    def goes_on(self) -> Next:
+        """What a call goes on with whose stream has ended."""
+        attempt = self.attempt
+        return after_stream(
+            None if attempt.after_stream is None else AfterStream(attempt.after_stream),
+            is_machine=attempt.is_machine,
+            disposition=None if attempt.disposition is None else Disposition(attempt.disposition),
+            definition=self.definition,
+        )
 
 
 def digest_of(path: str, form: Form) -> bytes:
@@ -80,11 +103,12 @@ async def receive(
     path: str,
     form: Form,
     prompt: int = 1,
+    after: str = "",
     input_url: Callable[[int], str],
 ) -> Heard | None:
     """Take in one authentic callback; None if the attempt does not exist.
 
-    path: with its query, as signed. prompt: at which prompt a key was pressed.
+    path: with its query, as signed. prompt: at which prompt a key was pressed. after: see `Heard`.
     """
     await lock_to_pause(tx, code=read.read_hangup(form).hangup_code)
     held = await ledger.hold(tx, attempt_id)
@@ -100,7 +124,7 @@ async def receive(
         path=path.partition("?")[0].rpartition("/")[2],
         body={name: value for name, value in form.items()},
     )
-    heard = Heard(held, definition, is_new)
+    heard = Heard(held, definition, is_new, after=after)
     if kind == "input":
         heard.key = on_key(
             definition,
@@ -125,6 +149,8 @@ async def _on_answer(tx: Tx, heard: Heard, form: Form) -> None:
         await _on_hangup(tx, heard, form)
         return
     await _answered(tx, heard, answer, **({"is_machine": True} if answer.is_machine else {}))
+    if answer.is_machine and heard.goes_on == "voicemail":  # detected before we were asked
+        await establish(tx, heard.held, Disposition.VOICEMAIL_LEFT)
 
 
 async def _answered(tx: Tx, heard: Heard, callback: read.Callback, **values: Any) -> None:
@@ -152,6 +178,7 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
     if held.attempt.state == AttemptState.ENDED:
         # Recovery was first: keep its verdict, add what only the callback knows.
         late = {k: v for k, v in values.items() if getattr(held.attempt, k) is None}
+        late |= await costs_of(tx, held.attempt, late.get("cost_usd", held.attempt.cost_usd))
         await ledger.change(tx, held, **late)
         return
     was_cancelled = held.attempt.queue_cancelled_at is not None
@@ -178,6 +205,8 @@ async def _on_machine(tx: Tx, heard: Heard, form: Form) -> None:
         return
     await _answered(tx, heard, machine, is_machine=True)
     held = heard.held
+    if held.attempt.disposition == Disposition.INCOMPLETE:  # a talk with a machine is none
+        await ledger.change(tx, held, disposition=None)
     if held.attempt.outcome == Outcome.COMPLETED and held.attempt.disposition is None:
         await ledger.change(tx, held, outcome=Outcome.MACHINE)
         await settle_lead(tx, held)
@@ -206,11 +235,33 @@ async def _on_input(tx: Tx, heard: Heard, form: Form) -> None:
 
 
 async def _on_transfer(tx: Tx, heard: Heard, form: Form) -> None:
-    """The carrier fetches the document for a machine."""
-    await _answered(tx, heard, read.read_answer(form))
-    is_left = heard.definition.voicemail.action == "leave_message"
-    if heard.attempt.is_machine and is_left and heard.attempt.disposition is None:
-        await ledger.change(tx, heard.held, disposition=Disposition.VOICEMAIL_LEFT)
+    """The carrier fetches what the call goes on with, or tells of the transfer's leg."""
+    if heard.after == "leg":
+        if read.read_dial_event(form).action == "hangup":
+            await ledger.change(tx, heard.held, has_transfer_leg=False)
+        return
+    request = read.read_answer(form)
+    if request.is_over:
+        return
+    await _answered(tx, heard, request)
+    if heard.after == "dial":
+        await ledger.change(tx, heard.held, has_transfer_leg=False)
+        if not read.read_dial_end(form).was_connected:  # a person is to call back, not the agent
+            await establish(tx, heard.held, Disposition.CALLBACK)
+    elif heard.goes_on == "voicemail":
+        await establish(tx, heard.held, Disposition.VOICEMAIL_LEFT)
+    elif heard.after == "stream":
+        await _after_stream(tx, heard)
+
+
+async def _after_stream(tx: Tx, heard: Heard) -> None:
+    """The leg is counted before it rings; who hears an apology is called again."""
+    held, goes_on = heard.held, heard.goes_on
+    if goes_on == "dial" and held.attempt.state != AttemptState.ENDED:
+        await ledger.change(tx, held, has_transfer_leg=True)
+    disposition = held.attempt.disposition
+    if goes_on == "apology" and not establishes(disposition and Disposition(disposition)):
+        await establish(tx, held, Disposition.CALLBACK, call_back(tx, held, heard.definition))
 
 
 async def _on_recording(tx: Tx, heard: Heard, form: Form) -> None:
@@ -229,8 +280,11 @@ async def _on_recording(tx: Tx, heard: Heard, form: Form) -> None:
         )
 
 
-async def _on_note(tx: Tx, heard: Heard, form: Form) -> None:
-    """Kept as it came; nothing of ours depends on it."""
+async def _on_stream_status(tx: Tx, heard: Heard, form: Form) -> None:
+    """A stream that began is one we must count on in the costs, whoever saw it."""
+    status = read.read_stream_status(form)
+    if status.change == "started" and status.stream_id and heard.attempt.stream_id is None:
+        await ledger.change(tx, heard.held, stream_id=status.stream_id)
 
 
 _APPLY: Mapping[str, Callable[[Tx, Heard, Form], Awaitable[None]]] = {
@@ -242,7 +296,7 @@ _APPLY: Mapping[str, Callable[[Tx, Heard, Form], Awaitable[None]]] = {
     "input": _on_input,
     "transfer": _on_transfer,
     "recording": _on_recording,
-    "stream-status": _on_note,
+    "stream-status": _on_stream_status,
 }
 KINDS = frozenset(_APPLY)
 

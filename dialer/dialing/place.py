@@ -23,6 +23,7 @@ from dialer.providers.protocols import (
     Ambiguous,
     CallRequest,
     Carrier,
+    MachineDetection,
     PlaceResult,
     Refused,
 )
@@ -46,6 +47,15 @@ class CallbackUrls:
 
     def of(self, attempt_id: UUID, kind: str) -> str:
         return f"{self.public_url}/plivo/{attempt_id}/{self.keys.mac_of(attempt_id)}/{kind}"
+
+    def stream_of(self, attempt_id: UUID) -> str:
+        """The WebSocket's address: the same with http → ws."""
+        return "ws" + self.of(attempt_id, "stream").removeprefix("http")
+
+    def after(self, attempt_id: UUID, what: str) -> str:
+        """The document the call goes on with after its ``stream`` or its transfer's ``dial``; of
+        the transfer's ``leg`` it is told there."""
+        return f"{self.of(attempt_id, 'transfer')}?after={what}"
 
 
 @dataclass(frozen=True)
@@ -165,10 +175,17 @@ def call_request(
         fallback_url=urls.of(attempt_id, "fallback"),
         ring_timeout_s=definition.dialing.ring_timeout_s,
         time_limit_s=definition.dialing.max_call_s,
-        # Asynchronous: the call talks at once, and only a machine is told of (plivo.md §6).
-        machine_detection="async",
+        machine_detection=_machine_detection(definition),
         machine_url=urls.of(attempt_id, "machine"),
     )
+
+
+def _machine_detection(definition: Definition) -> MachineDetection:
+    """Asynchronous, the call talks at once, and only a machine is told of (plivo.md §6)."""
+    voicemail = definition.voicemail
+    if voicemail.detection == "async":
+        return "async"
+    return "sync" if voicemail.action == "leave_message" else "hangup"
 
 
 async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> None:

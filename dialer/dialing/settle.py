@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from dialer.dialing.costs import costs_of
+from dialer.domain.after_stream import call_back_at, replaces
 from dialer.domain.attempt import (
     OUT_OF_CREDIT_CODE,
     AttemptEvent,
@@ -18,6 +20,7 @@ from dialer.domain.attempt import (
     refusal_in_hangup,
 )
 from dialer.domain.campaign import CampaignState
+from dialer.domain.definition import Definition
 from dialer.domain.retry import EnrolmentState, NextStep, after_call, after_refusal
 from dialer.store import campaigns, carrier, enrolments, lines
 from dialer.store.attempts import Held, change
@@ -45,6 +48,7 @@ async def lock_to_pause(tx: Tx, *, code: int | None = None, refusal: str | None 
 async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> None:
     """The call is over: classify it, free the line, decide the lead's next step."""
     outcome = outcome_of(facts)
+    cost_usd = values.get("cost_usd", held.attempt.cost_usd)
     attempt = await change(
         tx,
         held,
@@ -54,6 +58,8 @@ async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> Non
         hangup_code=facts.code,
         hangup_cause=facts.cause,
         hangup_source=facts.source,
+        has_transfer_leg=False,
+        **await costs_of(tx, held.attempt, cost_usd),
         **values,
     )
     await lines.free_line(tx, attempt.phone, attempt.id)
@@ -100,6 +106,28 @@ async def settle_lead(tx: Tx, held: Held) -> None:
     row = {"id": lead.id, "attempts": attempts, **enrolments.step_values(step)}
     await enrolments.save_many(tx, [row])
     held.enrolment = await enrolments.lock_one(tx, lead.id)
+
+
+async def establish(
+    tx: Tx,
+    held: Held,
+    disposition: Disposition,
+    callback_at: datetime | None = None,
+    **values: Any,
+) -> None:
+    """Write what the call came to, unless more is established; a call that is over by now
+    settles its lead again. ``values`` are written in any case."""
+    old = held.attempt.disposition
+    if replaces(disposition, None if old is None else Disposition(old)):
+        values |= {"disposition": disposition, "callback_at": callback_at}
+    await change(tx, held, **values)
+    if held.attempt.state == AttemptState.ENDED:
+        await settle_lead(tx, held)
+
+
+def call_back(tx: Tx, held: Held, definition: Definition) -> datetime | None:
+    """Return when to call the lead of a call that broke; None leaves it to a person."""
+    return call_back_at(definition.retry_plan, attempts=held.enrolment.attempts, now=tx.now)
 
 
 def counts(attempt: Any) -> int:

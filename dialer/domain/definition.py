@@ -62,6 +62,9 @@ class RetrySection(Section, frozen=True):
 class VoicemailSection(Section, frozen=True):
     action: Literal["hang_up", "leave_message"] = "hang_up"
     message: str | None = None
+    # async talks at once and is told of a machine a little later; sync lets the carrier find out
+    # before the call says anything, which a person hears as a pause (plivo.md §6).
+    detection: Literal["async", "sync"] = "async"
 
 
 class Question(Section, frozen=True):

@@ -101,8 +101,9 @@ def call_fields(request: CallRequest) -> dict[str, str | int]:
         # A machine_detection_url is what makes detection asynchronous.
         fields["machine_detection"] = "true"
         urls["machine_detection"] = request.machine_url
-    elif request.machine_detection == "hangup":
-        fields["machine_detection"] = "hangup"
+    elif request.machine_detection in ("sync", "hangup"):
+        is_ended = request.machine_detection == "hangup"
+        fields["machine_detection"] = "hangup" if is_ended else "true"
     for name, url in urls.items():
         fields[f"{name}_url"], fields[f"{name}_method"] = tuned(url), "POST"
     return fields

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 from dialer.providers.plivo_values import Form, money, phone, text, whole
 
+# §2.4: what CallStatus says of a call that is no more.
+_OVER = frozenset({"completed", "busy", "failed", "cancel", "timeout", "no-answer"})
+
 StreamEvent = Literal["started", "stopped", "dropped", "degraded"]
 
 # Two documented vocabularies (§2.3); both are accepted.
@@ -54,10 +57,12 @@ class Answer(Callback):
     """Somebody or something answered, and Plivo wants a document.
 
     ``is_hangup``: a hangup that came here for want of a hangup URL (§7 no. 1); the reply must
-    then be empty. ``is_machine`` is None without synchronous detection.
+    then be empty. ``is_over``: nobody will hear the document. ``is_machine`` is None without
+    synchronous detection.
     """
 
     is_hangup: bool
+    is_over: bool
     is_machine: bool | None
     bill_rate_usd: Decimal | None
     route_type: str | None
@@ -104,6 +109,7 @@ class DialEnd(Callback):
     """The transfer leg is over (`<Dial action>`)."""
 
     dial_status: str | None
+    was_connected: bool
     ring_status: str | None
     hangup_cause: str | None
     aleg_uuid: str | None
@@ -151,9 +157,11 @@ def read_ring(form: Form) -> Ring:
 def read_answer(form: Form) -> Answer:
     """Also reads the fallback, transfer and inbound requests, which carry the same fields."""
     shared = _shared(form)
+    is_hangup = (shared["event"] or "").lower() == "hangup"
     return Answer(
         **shared,
-        is_hangup=(shared["event"] or "").lower() == "hangup",
+        is_hangup=is_hangup,
+        is_over=is_hangup or (shared["status"] or "").lower() in _OVER,
         is_machine=_flag(form, "Machine"),
         bill_rate_usd=money(_field(form, "BillRate")),
         route_type=_field(form, "RouteType"),
@@ -193,9 +201,11 @@ def read_input(form: Form) -> Input:
 
 
 def read_dial_end(form: Form) -> DialEnd:
+    status = _field(form, "DialStatus")
     return DialEnd(
         **_shared(form),
-        dial_status=_field(form, "DialStatus"),
+        dial_status=status,
+        was_connected=(status or "").lower() == "completed",
         ring_status=_field(form, "DialRingStatus"),
         hangup_cause=_field(form, "DialHangupCause"),
         aleg_uuid=_field(form, "DialALegUUID"),

@@ -119,8 +119,9 @@ def dial(
     return _document(root.add(leg))
 
 
-def stream(url: str, *, status_url: str) -> str:
-    """Hand the call's audio to the WebSocket at ``url``; the call ends when the stream does.
+def stream(url: str, *, status_url: str, then_url: str) -> str:
+    """Hand the call's audio to the WebSocket at ``url``; when the stream has ended and the call
+    has not, the document at ``then_url`` goes on with it.
 
     Every attribute with two documented defaults is set (§7 no. 10); streamTimeout keeps its
     default of a day, as a shorter one ends calls (§7 no. 11).
@@ -140,7 +141,13 @@ def stream(url: str, *, status_url: str) -> str:
         statusCallbackUrl=status_url,
         statusCallbackMethod="POST",
     )
-    return _document(plivoxml.ResponseElement().add(element))
+    root = plivoxml.ResponseElement().add(element)
+    return _document(root.add_redirect(tuned(then_url), method="POST"))
+
+
+def hang_up() -> str:
+    """End the call without a word."""
+    return _document(plivoxml.ResponseElement().add_hangup())
 
 
 def empty() -> str:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
-MachineDetection = Literal["off", "async", "hangup"]
+MachineDetection = Literal["off", "async", "sync", "hangup"]
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -24,7 +24,8 @@ class CallRequest:
 
     ``to`` and ``from_`` are E.164 with the plus sign; ``to`` may be ``sip:user@host`` instead.
     ``machine_detection``: ``async`` talks at once and posts ``machine_url`` when it hears a
-    machine, ``hangup`` lets the carrier end such a call by itself.
+    machine; ``sync`` asks for the document once it knows, and says there what it found;
+    ``hangup`` lets the carrier end a machine's call by itself.
     """
 
     to: str

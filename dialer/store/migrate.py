@@ -12,6 +12,7 @@ from dialer.compliance.record import GENESIS
 from dialer.errors import Unavailable
 from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
+from dialer.store.prices import seed_prices
 from dialer.store.tables import accounts, carrier_accounts
 
 # Any 64-bit number of our own; two processes that start together migrate one after the other.
@@ -54,6 +55,7 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
                 .values(account_id=ACCOUNT_ID, carrier="plivo", cap=50, cps=2.0)
                 .on_conflict_do_nothing()
             )
+            await connection.execute(seed_prices(ACCOUNT_ID))
 
 
 async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:

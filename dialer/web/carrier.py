@@ -15,9 +15,10 @@ from litestar import Request, Response, WebSocket, post, websocket
 from litestar.datastructures import State
 from litestar.params import FromPath
 
+from dialer.call.after_stream import TransferUrls, document_after_dial, document_after_stream
 from dialer.call.notification import answer_document, voicemail_document
 from dialer.dialing.callbacks import KINDS, Heard, receive
-from dialer.domain.attempt import AttemptState
+from dialer.domain.attempt import AttemptState, Disposition
 from dialer.errors import ProviderError
 from dialer.providers import plivo_callbacks, plivo_xml
 from dialer.providers.plivo_signature import is_signed
@@ -90,6 +91,7 @@ async def on_callback(
         return _forbidden()
     target = _target(request)
     prompt = request.query_params.get("prompt", "1")
+    after = request.query_params.get("after", "")
 
     def input_url(number: int) -> str:
         return f"{context.urls.of(attempt_id, 'input')}?prompt={number}"
@@ -102,6 +104,7 @@ async def on_callback(
             path=target,
             form=form,
             prompt=int(prompt) if prompt.isdecimal() else 1,
+            after=after,
             input_url=input_url,
         )
     )
@@ -115,33 +118,71 @@ def _reply(context: Context, heard: Heard, kind: str, form: Form, input_url: Any
     """Return the document a callback is answered with; notifications get an empty one."""
     is_over = heard.attempt.state == AttemptState.ENDED
     if kind in ("answer", "fallback"):
-        if is_over or plivo_callbacks.read_answer(form).is_hangup:
+        if is_over or plivo_callbacks.read_answer(form).is_over:
             return plivo_xml.empty()
-        return answer_document(
-            heard.definition,
-            heard.values,
-            caller_id=heard.attempt.caller_id,
-            input_url=input_url,
-        )
+        return _first(context, heard, input_url)
     if kind == "input" and heard.key is not None:
         return heard.key.document
     if kind == "transfer":
-        return voicemail_document(heard.definition, heard.values)
+        return plivo_xml.empty() if is_over else _further(context, heard, form)
     if kind == "machine" and heard.is_new and heard.attempt.is_machine and not is_over:
         context.background.spawn(_leave_or_hang_up(context, heard))
     return plivo_xml.empty()
+
+
+def _first(context: Context, heard: Heard, input_url: Any) -> str:
+    """Return what an answered call begins with."""
+    attempt = heard.attempt
+    if attempt.is_machine and heard.goes_on == "voicemail":  # the carrier told us with the answer
+        return voicemail_document(heard.definition, heard.values)
+    if heard.definition.is_streamed:
+        return plivo_xml.stream(
+            context.urls.stream_of(attempt.id),
+            status_url=context.urls.of(attempt.id, "stream-status"),
+            then_url=context.urls.after(attempt.id, "stream"),
+        )
+    return answer_document(
+        heard.definition, heard.values, caller_id=attempt.caller_id, input_url=input_url
+    )
+
+
+def _further(context: Context, heard: Heard, form: Form) -> str:
+    """Return what a call goes on with after its stream, after its transfer, or after its beep."""
+    attempt, definition = heard.attempt, heard.definition
+    if heard.after == "leg" or plivo_callbacks.read_answer(form).is_over:
+        return plivo_xml.empty()
+    is_promised = attempt.disposition == Disposition.CALLBACK
+    if heard.after == "dial":
+        was_connected = plivo_callbacks.read_dial_end(form).was_connected
+        return document_after_dial(definition, was_connected=was_connected, is_promised=is_promised)
+    if heard.after != "stream":
+        return voicemail_document(definition, heard.values)
+    urls = TransferUrls(
+        context.urls.after(attempt.id, "dial"), context.urls.after(attempt.id, "leg")
+    )
+    return document_after_stream(
+        heard.goes_on,
+        definition,
+        heard.values,
+        caller_id=attempt.caller_id,
+        urls=urls,
+        is_promised=is_promised,
+    )
 
 
 async def _leave_or_hang_up(context: Context, heard: Heard) -> None:
     """A machine answered: leave the message after its beep, or end the call."""
     attempt = heard.attempt
     try:
-        if heard.definition.voicemail.action == "leave_message":
-            await context.carrier.transfer(
-                attempt.call_uuid, context.urls.of(attempt.id, "transfer")
-            )
-        else:
+        if heard.definition.voicemail.action != "leave_message":
             await context.carrier.hang_up(attempt.call_uuid)
+        elif heard.definition.is_streamed:
+            # Where the stream holds the call, this waits until its session has closed it.
+            url = context.urls.after(attempt.id, "stream")
+            await context.carrier.transfer(attempt.call_uuid, url)
+        else:
+            url = context.urls.of(attempt.id, "transfer")
+            await context.carrier.transfer(attempt.call_uuid, url)
     except ProviderError as error:
         log.warning("machine_not_ended", extra={"attempt_id": attempt.id, "detail": str(error)})
 

@@ -47,7 +47,7 @@ def test_a_prompt_waits_no_less_and_no_more_than_plivo_allows() -> None:
 def test_no_bare_ampersand_leaves_us() -> None:
     """§7 no. 2: one would end the call with 8011."""
     for document in (
-        plivo_xml.stream("wss://h/s?a=1&b=2", status_url=URL),
+        plivo_xml.stream("wss://h/s?a=1&b=2", status_url=URL, then_url=f"{URL}?a=1&b=2"),
         plivo_xml.dial("+911", caller_id="+912", action_url=URL, callback_url=URL),
         plivo_xml.say_and_hang_up("Tea & <b>cake</b> ]]>", language="en-US"),
     ):
@@ -109,8 +109,11 @@ def test_a_document_over_100_kb_and_a_silent_one_are_refused() -> None:
 
 def test_a_stream_sets_everything_the_documents_disagree_on() -> None:
     """§7 no. 3, 10 and 11."""
-    root = parsed(plivo_xml.stream("wss://h/plivo/a/b/stream", status_url="https://h/st"))
-    assert len(root) == 1
+    root = parsed(
+        plivo_xml.stream("wss://h/plivo/a/b/stream", status_url="https://h/st", then_url=URL)
+    )
+    assert [child.tag for child in root] == ["Stream", "Redirect"]
+    assert (root[1].text, root[1].attrib) == (f"{URL}#{CALLBACK_TUNING}", {"method": "POST"})
     assert root[0].text == "wss://h/plivo/a/b/stream"
     assert root[0].attrib == {
         "bidirectional": "true",
@@ -121,7 +124,7 @@ def test_a_stream_sets_everything_the_documents_disagree_on() -> None:
         "statusCallbackMethod": "POST",
     }
     with pytest.raises(InvalidInput, match="DIALER_PUBLIC_URL"):
-        plivo_xml.stream("wss://h/" + "x" * 2048, status_url="https://h/st")
+        plivo_xml.stream("wss://h/" + "x" * 2048, status_url="https://h/st", then_url=URL)
 
 
 def test_a_transfer_dials_a_number_or_a_sip_user() -> None:

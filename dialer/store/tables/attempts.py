@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from dialer.domain.after_stream import AfterStream
 from dialer.domain.attempt import LIVE, AttemptState, Disposition, Outcome, Refusal
 from dialer.store.tables.meta import account_id, at, belongs_to, metadata, one_of, uuid
 from dialer.store.tables.meta import text as text_
@@ -78,6 +79,11 @@ attempts = Table(
     at("absent_since", null=True),
     at("queue_cancelled_at", null=True),  # we took it out of the carrier's queue, unrung
     Column("has_transfer_leg", Boolean, nullable=False, server_default=text("false")),
+    text_("stream_id", null=True),  # the newest stream of the call; an older one gives way
+    text_("after_stream", null=True),  # what the carrier is told when the stream has ended
+    Column("usage", JSONB(none_as_null=True)),  # metered: what `call.desk.Metered` holds
+    Column("costs", JSONB(none_as_null=True)),  # USD by part as decimal text; null: not known
+    Column("total_cost_usd", Numeric(18, 6)),
     PrimaryKeyConstraint("account_id", "id"),
     belongs_to("campaigns", "campaign_id"),
     belongs_to("enrolments", "enrolment_id"),
@@ -87,6 +93,7 @@ attempts = Table(
     one_of("refusal", Refusal),
     one_of("outcome", Outcome),
     one_of("disposition", Disposition),
+    one_of("after_stream", AfterStream),
     Index("ix_attempts_live", "account_id", "state", postgresql_where=text(f"state in ({_LIVE})")),
     Index("ix_attempts_enrolment", "account_id", "enrolment_id", "id"),
     Index("ix_attempts_campaign", "account_id", "campaign_id", "id"),
