@@ -84,6 +84,7 @@ class TurnTaking:
     _has_interrupted: bool = False
     _quiet_since_s: float = 0.0
     _is_said: TurnOver | None = None  # handed over, not yet answered
+    _over_at_s: float = -1.0  # when the last turn was handed over
 
     def speech_began(self, at_s: float, now_s: float) -> list[Action]:
         self._voice_since_s = at_s
@@ -166,6 +167,8 @@ class TurnTaking:
         """Is there enough speech to stop an agent that speaks, or one about to?"""
         if self._voice_since_s is None or now_s - self._voice_since_s < BARGE_IN_S:
             return False
+        if self._voice_since_s <= self._over_at_s:
+            return False  # sound that went on beyond a turn's last word is noise
         return self._is_said is not None or (
             self.agent_until_s is not None and self.may_interrupt and not self._has_interrupted
         )
@@ -215,7 +218,7 @@ class TurnTaking:
         over = TurnOver(text, self._began_s or self._last_sound_s, self._last_sound_s)
         self._forget()
         self._is_said = over if text else None
-        self._quiet_since_s = now_s
+        self._quiet_since_s = self._over_at_s = now_s
         return over
 
     def _should_ask(self, now_s: float) -> bool:
