@@ -45,6 +45,7 @@ _OPTIONS: dict[str, Any] = {
     "utterance_end_ms": 1000,
     "vad_events": True,
     "smart_format": False,  # it may hold words back to format an entity
+    "punctuate": True,  # turns are read by people, and by a model
     "numerals": True,
     "mip_opt_out": True,
     "request_options": {

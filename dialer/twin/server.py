@@ -14,6 +14,7 @@ from aiohttp import web
 from dialer.twin.admin import AdminRoutes, plain_errors
 from dialer.twin.clock import Clock
 from dialer.twin.config import TwinConfig
+from dialer.twin.deepgram import DeepgramRoutes
 from dialer.twin.errors import TwinError
 from dialer.twin.exchange import Exchange
 from dialer.twin.ledger import Ledger
@@ -75,6 +76,7 @@ async def start_twin(config: TwinConfig, *, callees_path: Path | None = None) ->
     app = web.Application()
     app.add_subapp("/v1/Account", rest_application(exchange))
     app.add_subapp("/twin", _admin_application(exchange, owners))
+    DeepgramRoutes(exchange).add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         if callees_path is not None:
