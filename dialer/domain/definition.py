@@ -83,13 +83,26 @@ class QualifiedWhen(Section, frozen=True):
     value: bool | int | float | str | list[str | int | float]
 
 
+ModelUse = Literal["reply"]
+VoiceLanguage = Annotated[
+    str,
+    Meta(
+        pattern=r"^(default|[a-z]{2}(-[A-Z]{2})?)$",
+        description="default, or a language tag such as en-IN or hi",
+    ),
+]
+ProviderName = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class AgentSection(Section, frozen=True):
     opening: Annotated[str, Meta(min_length=1)]
     disclosure: Annotated[str, Meta(min_length=1)]
+    goodbye: Annotated[str, Meta(min_length=1)] | None = None
+    record: bool = True  # the agent announces it
     style: str = ""
     knowledge: str = ""
-    models: dict[str, str] = {}
-    voices: dict[str, str] = {}
+    models: dict[ModelUse, ProviderName] = {}  # "reply": the language model's id
+    voices: dict[VoiceLanguage, ProviderName] = {}  # language → the voice provider's id
     questions: list[Question] = []
     qualified_when: list[QualifiedWhen] = []
 
@@ -114,6 +127,7 @@ class NotificationSection(Section, frozen=True):
     keys: dict[Key, KeyMeaning] = {}
     replies: dict[KeyMeaning, Annotated[str, Meta(min_length=1)]] = {}
     goodbye: Annotated[str, Meta(min_length=1)] = "Thank you. Goodbye."
+    record: bool = False  # delivery stream only; the message is followed by its announcement
     key_timeout_s: Annotated[int, Meta(ge=5, le=60)] = 6  # plivo.md §3.2: executionTimeout 5-60
     sip_uri: str | None = None
     phlo_id: str | None = None
@@ -138,6 +152,20 @@ class Definition(Section, frozen=True):
     def mode(self) -> str:
         """The preference mode of compliance.md §1.5: robo for an AI voice, else auto_pre."""
         return "robo" if self.is_streamed else "auto_pre"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a streamed call of this campaign is recorded."""
+        section = self.agent if self.notification is None else self.notification
+        return self.is_streamed and section is not None and section.record
+
+    def voice_id(self, language: str) -> str:
+        """The voice for a language tag: its own, that of "hi" for "hi-IN", "default", or ""."""
+        voices: Mapping[str, str] = self.agent.voices if self.agent is not None else {}
+        for key in (language, language.partition("-")[0], "default"):
+            if key in voices:
+                return voices[key]
+        return ""
 
     @property
     def spans(self) -> tuple[tuple[str, str], ...]:
@@ -205,5 +233,7 @@ def spoken_texts(definition: Definition) -> Iterator[tuple[str, str]]:
     if definition.agent is not None:
         yield "agent.opening", definition.agent.opening
         yield "agent.disclosure", definition.agent.disclosure
+        if definition.agent.goodbye is not None:
+            yield "agent.goodbye", definition.agent.goodbye
         for index, question in enumerate(definition.agent.questions):
             yield f"agent.questions[{index}].ask", question.ask

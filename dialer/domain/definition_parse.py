@@ -13,13 +13,8 @@ from typing import Any
 
 import msgspec
 
-from dialer.domain.definition import (
-    AgentSection,
-    Definition,
-    DialingSection,
-    placeholders,
-    spoken_texts,
-)
+from dialer.domain.definition import Definition, DialingSection, placeholders, spoken_texts
+from dialer.domain.definition_agent import agent_problems
 from dialer.domain.definition_errors import explain, shown
 from dialer.domain.duration import parse_duration
 from dialer.errors import FieldError, InvalidInput
@@ -121,24 +116,10 @@ def _kind_problems(definition: Definition) -> Iterator[FieldError]:
             if notification.delivery == delivery and not value:
                 yield FieldError(f"notification.{key}", f"missing; delivery {delivery} needs it")
     if definition.agent is not None:
-        yield from _agent_problems(definition.agent)
-
-
-def _agent_problems(agent: AgentSection) -> Iterator[FieldError]:
-    ids = [question.id for question in agent.questions]
-    known = ", ".join(ids) or "no question is defined"
-    for index, question in enumerate(agent.questions):
-        if question.id in ids[:index]:
-            yield FieldError(f"agent.questions[{index}].id", f"{question.id!r} is used twice")
-        if question.type == "choice" and len(question.choices) < 2:
-            yield FieldError(f"agent.questions[{index}].choices", "a choice needs two or more")
-    for index, rule in enumerate(agent.qualified_when):
-        if rule.question not in ids:
-            yield FieldError(
-                f"agent.qualified_when[{index}].question",
-                f"found {shown(rule.question)}; allowed: {known}",
-                rule.question,
-            )
+        yield from agent_problems(definition.agent)
+    if definition.transfer is not None and not definition.transfer.when:
+        allowed = "one or more of asked, frustrated, qualified; or remove the table"
+        yield FieldError("transfer.when", f"found []; allowed: {allowed}", [])
 
 
 def _dialing_problems(dialing: DialingSection) -> Iterator[FieldError]:

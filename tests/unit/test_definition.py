@@ -149,8 +149,21 @@ def refused(tables: dict[str, Any]) -> InvalidInput:
         (TALK, "agent/qualified_when/0/op", ">", "agent.qualified_when[0].op", "found '>'"),
         (TALK, "agent/qualified_when/0/value", [True], "agent.qualified_when[0].value[0]", "True"),
         (TALK, "agent/qualified_when/0/value", {}, "agent.qualified_when[0].value", "or a list"),
-        (TALK, "agent/models/gpt.4", 1, "agent.models.gpt.4", "found 1; allowed: text"),
+        (TALK, "agent/questions/1/choices", ["a", " A"], "agent.questions[1].choices[1]", "twice"),
+        (TALK, "agent/questions/1/choices", ["a", "b|c"], "agent.questions[1].choices[1]", "|"),
+        (TALK, "agent/questions/0/choices", ["a"], "agent.questions[0].choices", "not allowed"),
+        (TALK, "agent/questions/0/id", "nothing", "agent.questions[0].id", "any other word"),
+        (TALK, "agent/qualified_when/0/op", ">=", "agent.qualified_when[0].op", "yes_no question"),
+        (TALK, "agent/qualified_when/0/op", "in", "agent.qualified_when[0].op", "==, !="),
+        (TALK, "agent/qualified_when/0/value", 1, "agent.qualified_when[0].value", "true or false"),
+        (TALK, "agent/qualified_when/0/value", ["a"], "agent.qualified_when[0].value", "one value"),
+        (TALK, "agent/models/reply", 1, "agent.models.reply", "found 1; allowed: text"),
+        (TALK, "agent/models/gpt.4", "x", "agent.models.gpt.4", "found 'gpt.4'; allowed: reply"),
+        (TALK, "agent/voices/Hindi", "x", "agent.voices.Hindi", "a language tag such as en-IN"),
+        (TALK, "agent/goodbye", "", "agent.goodbye", "text of 1 character"),
+        (TALK, "agent/record", "yes", "agent.record", "true or false"),
         (TALK, "transfer/to", "098", "transfer.to", "an E.164 number or sip:user@host"),
+        (TALK, "transfer/when", [], "transfer.when", "one or more of asked, frustrated"),
         (TALK, "transfer/when", ["bored"], "transfer.when[0]", "asked, frustrated, qualified"),
         (TALK, "notification", {"message": "x"}, "notification", "not allowed"),
     ],
@@ -221,6 +234,52 @@ def test_what_follows_from_a_file() -> None:
 def test_a_streamed_voice_counts_as_a_robo_call(tables: dict[str, Any]) -> None:
     definition = parse_tables(tables, source="c.toml")
     assert (definition.mode, definition.is_streamed) == ("robo", True)
+
+
+@pytest.mark.parametrize(
+    ("question", "op", "good", "bad"),
+    [
+        ({"type": "number"}, ">=", 2.5, "2"),
+        ({"type": "number"}, "in", [1, 2], [1, "2"]),
+        ({"type": "number"}, "<=", 10, float("nan")),
+        ({"type": "date"}, "<=", "2026-11-30", "30/11/2026"),
+        ({"type": "choice", "choices": ["north", "south"]}, "==", "south", "South"),
+        ({"type": "choice", "choices": ["north", "south"]}, "in", ["south"], ["south", "east"]),
+        ({"type": "text"}, "!=", "Pune", 5),
+    ],
+)
+def test_a_rule_compares_with_what_its_question_can_bring(
+    question: dict[str, Any], op: str, good: object, bad: object
+) -> None:
+    def tables(value: object) -> dict[str, Any]:
+        changed_tables = changed(TALK, "agent/questions/1", {"id": "x", "ask": "x?", **question})
+        rule = {"question": "x", "op": op, "value": value}
+        changed_tables["agent"]["qualified_when"] = [rule]
+        return changed_tables
+
+    parse_tables(tables(good), source="c.toml")
+    assert refused(tables(bad)).fields[0].path.startswith("agent.qualified_when[0].value")
+
+
+def test_a_voice_is_found_by_language_then_by_default() -> None:
+    voices = {"hi": "h", "en-IN": "e", "default": "d"}
+    definition = parse_tables(changed(TALK, "agent/voices", voices), source="c.toml")
+    found = [definition.voice_id(language) for language in ("hi-IN", "en-IN", "en-GB", "ta")]
+    assert found == ["h", "e", "d", "d"]
+    assert parse_toml(NOTIFY, source="c.toml").voice_id("en-IN") == ""
+
+
+@pytest.mark.parametrize(
+    ("tables", "is_recorded"),
+    [
+        (tomllib.loads(TALK), True),
+        (changed(TALK, "agent/record", False), False),
+        (changed(NOTIFY, "notification/record", True), False),  # XML: nothing is streamed
+        (changed(NOTIFY, "notification/delivery", "stream"), False),
+    ],
+)
+def test_only_a_streamed_call_is_recorded(tables: dict[str, Any], is_recorded: bool) -> None:
+    assert parse_tables(tables, source="c.toml").is_recorded is is_recorded
 
 
 def test_placeholders_are_found_in_every_text_a_lead_hears() -> None:
