@@ -136,6 +136,19 @@ def secrets_of(settings: Settings) -> list[str | None]:
     ]
 
 
+def missing_speech_keys(settings: Settings) -> tuple[str, ...]:
+    """Return the variables that calls which talk would need and that are not set. A vendor's URL
+    that is not the default needs no key, and the twin plays every vendor."""
+    if settings.uses_twin:
+        return ()
+    found = (
+        ("DEEPGRAM_API_KEY", settings.deepgram_api_key, settings.deepgram_url, DEEPGRAM_URL),
+        ("OPENAI_API_KEY", settings.openai_api_key, settings.openai_base_url, OPENAI_BASE_URL),
+        ("CARTESIA_API_KEY", settings.cartesia_api_key, settings.cartesia_url, CARTESIA_URL),
+    )
+    return tuple(name for name, key, url, default in found if not key and url == default)
+
+
 def own_url(host: str, port: int) -> str:
     """Return how this machine reaches what listens on ``host:port``."""
     return f"http://{_url_host(host)}:{port}"

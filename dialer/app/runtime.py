@@ -26,7 +26,7 @@ from dialer.keys import Keys
 from dialer.logs import hide
 from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
-from dialer.settings import Settings
+from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
 from dialer.store.engine import Database, create_engine, is_gone
 from dialer.store.migrate import upgrade
@@ -194,6 +194,7 @@ def law_of(settings: Settings, keys: Keys) -> Law:
         keys=keys,
         engine_version=dialer.__version__,
         host=f"{socket.gethostname()}:{os.getpid()}",
+        missing_keys=missing_speech_keys(settings),
     )
 
 

@@ -36,7 +36,7 @@ from dialer.domain.definition_parse import parse_toml
 from dialer.errors import InvalidInput
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
-from dialer.settings import Settings
+from dialer.settings import Settings, missing_speech_keys
 from dialer.store import campaigns
 from dialer.store.engine import Database, Tx
 from dialer.store.lists import list_by_name
@@ -110,6 +110,7 @@ def _move_to(state: CampaignState) -> Run:
                 state,
                 actor="cli",
                 in_flight="hang_up" if wants_end else "finish",
+                missing_keys=missing_speech_keys(settings),
             )
 
         async with opened(settings) as db:

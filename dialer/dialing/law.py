@@ -15,12 +15,14 @@ from dialer.keys import Keys
 
 @dataclass(frozen=True)
 class Law:
-    """``host``: the process that decides; ``pack_folders``: a user's own packs beside ours."""
+    """``host``: the process that decides; ``pack_folders``: a user's own packs beside ours;
+    ``missing_keys``: of providers of speech, without which no call that talks may start."""
 
     keys: Keys
     engine_version: str
     host: str
     pack_folders: tuple[Path, ...] = ()
+    missing_keys: tuple[str, ...] = ()
 
     def packs_of(self, definition: Definition) -> Sequence[Pack]:
         """Return the campaign's packs, parents first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -142,16 +142,19 @@ async def change_state(
     *,
     actor: str,
     in_flight: str = "finish",
+    missing_keys: Collection[str] = (),
 ) -> tuple[Campaign, Sequence[CarrierIds]]:
     """Move a campaign as a person asked; also return the calls to end afterwards.
 
-    Raises `IllegalTransition` (with the legal moves) or `InvalidInput` (not fit to start).
+    missing_keys: of the providers of speech, see `settings.missing_speech_keys`. Raises
+    `IllegalTransition` (with the legal moves), `InvalidInput` or `RuleViolation` (not fit to
+    start).
     """
     campaign = await campaigns.get(tx, campaign_id, lock=True)
     target = move(campaign.state, wanted, starts_at=campaign.row.starts_at, now=tx.now)
     if target is not campaign.state:
         if target in (S.RUNNING, S.SCHEDULED):
-            await _require_startable(tx, campaign)
+            await _require_startable(tx, campaign, missing_keys)
         await _enter(tx, campaign, target, actor=actor, reason=f"asked for {wanted}")
     to_end: Sequence[CarrierIds] = ()
     if target in (S.PAUSED, S.CANCELLED):
@@ -171,23 +174,33 @@ async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: s
         await enrolments.end_waiting(tx, campaign.id, EnrolmentState.CANCELLED)
 
 
-async def _require_startable(tx: Tx, campaign: Campaign) -> None:
+async def _require_startable(tx: Tx, campaign: Campaign, missing_keys: Collection[str]) -> None:
     """Find now what would otherwise fail in a call: nothing starts half fit."""
-    require_playable(campaign.definition)
+    require_playable(campaign.definition, missing_keys)
     if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
         raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")
     await require_filled(tx, campaign)
 
 
-def require_playable(definition: Definition) -> None:
-    """Raise `RuleViolation` for what this version cannot play in a call."""
-    if definition.is_streamed:
-        raise RuleViolation(
-            "this version plays notifications with delivery xml or sip; the talking agent "
-            "(kind qualification, delivery stream) is not part of it yet"
-        )
+def require_playable(definition: Definition, missing_keys: Collection[str]) -> None:
+    """Raise `RuleViolation` for what cannot be played in a call: by this version at all, or
+    without a key of a provider that it needs."""
     if definition.notification is not None and definition.notification.delivery == "phlo":
         raise RuleViolation("notification.delivery: phlo cannot be started by this version yet")
+    missing = [key for key in _speech_keys(definition) if key in missing_keys]
+    if missing:
+        raise RuleViolation(
+            f"campaign {definition.campaign.name!r} talks to people and cannot start without "
+            f"{', '.join(missing)}; set it and start again"
+        )
+
+
+def _speech_keys(definition: Definition) -> tuple[str, ...]:
+    """Name the keys a campaign's calls are served with; an announcement asks no model."""
+    if not definition.is_streamed:
+        return ()
+    speech = ("DEEPGRAM_API_KEY", "CARTESIA_API_KEY")
+    return speech if definition.notification is not None else (*speech, "OPENAI_API_KEY")
 
 
 async def require_filled(tx: Tx, campaign: Campaign) -> None:

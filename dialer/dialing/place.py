@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from dialer.call.after_stream import TRANSFER_LIMIT_S
 from dialer.dialing.claim import Intended
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
@@ -174,10 +175,17 @@ def call_request(
         hangup_url=urls.of(attempt_id, "hangup"),
         fallback_url=urls.of(attempt_id, "fallback"),
         ring_timeout_s=definition.dialing.ring_timeout_s,
-        time_limit_s=definition.dialing.max_call_s,
+        time_limit_s=_time_limit_s(definition),
         machine_detection=_machine_detection(definition),
         machine_url=urls.of(attempt_id, "machine"),
     )
+
+
+def _time_limit_s(definition: Definition) -> int:
+    """The carrier's own limit of the whole call. Where it may be handed to a person, the session
+    keeps the agent's time, and the carrier must not cut off the person."""
+    is_handed_over = definition.is_streamed and definition.transfer is not None
+    return definition.dialing.max_call_s + (TRANSFER_LIMIT_S if is_handed_over else 0)
 
 
 def _machine_detection(definition: Definition) -> MachineDetection:

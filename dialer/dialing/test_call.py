@@ -66,7 +66,7 @@ async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall
         raise RuleViolation(
             f"campaign {campaign.row.name!r} is {campaign.state}; it makes no calls"
         )
-    require_playable(campaign.definition)
+    require_playable(campaign.definition, law.missing_keys)
     await _require_room(tx, account)
     lead = await enrolments.lock_one(tx, enrolment_id)
     holders = await lines.lock_lines(tx, [phone])

@@ -62,7 +62,8 @@ async def results(tx: Tx, campaign: Campaign) -> Results:
 
     attempts: calls that rang or may have, so a refused or never placed one is not among them.
     outcome, hangup_code, answered_at and talk_s are of the newest of them that has ended, the
-    one that decided; cost_usd is their sum, None if the price of one is unknown. check_*: the
+    one that decided; cost_usd is what all of them cost in all parts, None if one part of one of
+    them is unknown (a call without a stream costs what the carrier says). check_*: the
     newest decision about the lead, with the code ``OK`` if it allowed. Test calls are left out.
     """
     columns = await columns_of(tx, campaign)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
-from dialer.store.tables import attempts, carrier_events, recordings, turns
+from dialer.store.tables import answers, attempts, carrier_events, recordings, turns
 
 a = attempts.c
 
@@ -56,6 +56,17 @@ async def turns_of(tx: Tx, attempt_id: UUID) -> Sequence[Any]:
         .order_by(turns.c.number)
     )
     return rows
+
+
+async def answers_of(tx: Tx, attempt_id: UUID) -> dict[str, Any]:
+    """Return what was answered in a call by question, in the order it was answered."""
+    c = answers.c
+    rows = await tx.all(
+        select(c.question_id, c.value)
+        .where(c.account_id == tx.account_id, c.attempt_id == attempt_id)
+        .order_by(c.at, c.question_id)
+    )
+    return {row.question_id: row.value for row in rows}
 
 
 async def events_of(tx: Tx, attempt_id: UUID) -> Sequence[Any]:

@@ -21,6 +21,9 @@ from dialer.store.tables import answers, attempts, checks, enrolments, lead_list
 
 a, e = attempts.c, enrolments.c
 
+# The carrier's word is all that a call cost in which no stream was used.
+_COST = case((and_(a.stream_id.is_(None), a.usage.is_(None)), a.cost_usd), else_=a.total_cost_usd)
+
 CALLED = sorted(RANG_OR_MAY_HAVE | {AttemptState.PLACING})
 """States of an attempt that rang or may have: all that the carrier's ledger can know of."""
 
@@ -53,7 +56,7 @@ def _result_query(tx: Tx, campaign_id: UUID, *, with_answers: bool) -> Any:
         select(
             func.count().label("attempts"),
             # One unknown price makes the sum unknown (invariant 12); no call at all has none.
-            case((func.count(a.cost_usd) == func.count(), func.sum(a.cost_usd))).label("cost_usd"),
+            case((func.count(_COST) == func.count(), func.sum(_COST))).label("cost_usd"),
         )
         .where(mine, a.state.in_(CALLED))
         .lateral("calls")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -36,8 +38,20 @@ class NewCall(Struct, forbid_unknown_fields=True):
     phone: str
 
 
+class CostsOut(Struct):
+    """What each part of a call cost in USD; null where it is not known, or was not used."""
+
+    carrier: float | None
+    stream: float | None
+    speech_to_text: float | None
+    model: float | None
+    text_to_speech: float | None
+
+
 class CallOut(Struct):
-    """One attempt. What is not known is null; ``refusal`` says why nothing rang."""
+    """One attempt. What is not known is null; ``refusal`` says why nothing rang. ``cost_usd``:
+    the carrier's own word. ``total_cost_usd``: of all parts, null if one that was used is not
+    known."""
 
     id: UUID
     campaign_id: UUID
@@ -64,12 +78,22 @@ class CallOut(Struct):
     hangup_source: str | None
     talk_s: float | None
     cost_usd: float | None
+    costs: CostsOut | None
+    total_cost_usd: float | None
     request_uuid: str | None
     call_uuid: str | None
 
 
+class CallDetail(CallOut):
+    """One attempt with what was answered in it, by question; dates are ISO text."""
+
+    answers: dict[str, bool | int | float | str]
+
+
 class TurnOut(Struct):
-    """Times are seconds on the call clock, 0 when it was answered."""
+    """Times are seconds on the call clock, 0 when it was answered. ``said`` of the agent is what
+    was heard of it. ``marks``, as far as they happened: end_of_speech, end_of_turn, first_token,
+    first_audio_sent, first_audio_heard; an agent's turn has those of the turn it answers."""
 
     number: int
     speaker: str
@@ -77,6 +101,7 @@ class TurnOut(Struct):
     starts_s: float
     ends_s: float | None
     is_interrupted: bool
+    marks: dict[str, float]
 
 
 class EventOut(Struct):
@@ -100,9 +125,19 @@ class DeniedCall(Struct):
 
 
 def _shown(row: Any) -> CallOut:
+    return CallOut(**_fields(row))
+
+
+def _fields(row: Any) -> dict[str, Any]:
     found = {name: getattr(row, name) for name in CallOut.__struct_fields__}
-    cost = None if row.cost_usd is None else float(row.cost_usd)  # a JSON number, as in results
-    return CallOut(**found | {"cost_usd": cost})
+    costs = None if row.costs is None else CostsOut(**{k: _usd(v) for k, v in row.costs.items()})
+    total_usd = _usd(row.total_cost_usd)
+    return found | {"cost_usd": _usd(row.cost_usd), "costs": costs, "total_cost_usd": total_usd}
+
+
+def _usd(amount: Decimal | str | None) -> float | None:
+    """A JSON number, as in results."""
+    return None if amount is None else float(amount)
 
 
 class CallController(Controller):
@@ -170,9 +205,10 @@ class CallController(Controller):
         return Response(_shown(await calls.get_call(tx, made.intended.attempt_id)))
 
     @get("/{call_id:uuid}")
-    async def get_call(self, tx: NamedDependency[Tx], call_id: FromPath[UUID]) -> CallOut:
-        """Look at one attempt."""
-        return _shown(await calls.get_call(tx, call_id))
+    async def get_call(self, tx: NamedDependency[Tx], call_id: FromPath[UUID]) -> CallDetail:
+        """Look at one attempt, with what was answered."""
+        row = await calls.get_call(tx, call_id)
+        return CallDetail(**_fields(row), answers=await calls.answers_of(tx, call_id))
 
     @get("/{call_id:uuid}/turns")
     async def get_turns(self, tx: NamedDependency[Tx], call_id: FromPath[UUID]) -> Page[TurnOut]:
@@ -180,7 +216,7 @@ class CallController(Controller):
         await calls.get_call(tx, call_id)
         rows = await calls.turns_of(tx, call_id)
         items = [
-            TurnOut(row.number, row.speaker, row.said, row.starts_s, row.ends_s, row.is_interrupted)
+            TurnOut(**{name: getattr(row, name) for name in TurnOut.__struct_fields__})
             for row in rows
         ]
         return Page(items, None)
@@ -195,15 +231,25 @@ class CallController(Controller):
     async def get_recording(
         self, state: State, tx: NamedDependency[Tx], call_id: FromPath[UUID]
     ) -> Response[bytes]:
-        """Download the call's recording."""
+        """Download the call's recording: callee left, agent right, 8 kHz."""
         context: Context = state.context
         await calls.get_call(tx, call_id)
         row = await calls.recording_of(tx, call_id)
-        path = None if row is None else context.data_dir / row.path
-        if path is None or not await asyncio.to_thread(path.is_file):
+        data = None if row is None else await asyncio.to_thread(_read, context.data_dir, row.path)
+        if data is None:
             raise NotFound(f"call {call_id} has no recording")
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return Response(await asyncio.to_thread(path.read_bytes), media_type=kind)
+        # Whole, not as a stream: the reply leaves after the commit.
+        kind = mimetypes.guess_type(row.path)[0] or "application/octet-stream"
+        return Response(data, media_type=kind)
+
+
+def _read(folder: Path, name: str) -> bytes | None:
+    """Return a file of the data folder; None if there is none, or it lies anywhere else."""
+    home = folder.resolve()
+    path = (home / name).resolve()
+    if not path.is_relative_to(home) or not path.is_file():
+        return None
+    return path.read_bytes()
 
 
 def _place_after_commit(tx: Tx, loop: DialingLoop, intent: Intended) -> None:

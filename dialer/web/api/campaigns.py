@@ -170,6 +170,7 @@ class CampaignController(Controller):
             CampaignState(data.state),
             actor="api",
             in_flight=data.in_flight,
+            missing_keys=context.law.missing_keys,
         )
 
         async def end_calls() -> None:
