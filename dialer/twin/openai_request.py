@@ -66,6 +66,7 @@ class ChatRequest:
     max_tokens: int | None
     tier: str
     cache_key: str
+    settings: Mapping[str, object]  #: the body without messages, and of the tools the names
 
     @property
     def prompt(self) -> str:
@@ -106,6 +107,7 @@ def read_request(raw: bytes) -> ChatRequest:
         max_tokens=_max_tokens(body.get("max_completion_tokens")),
         tier="priority" if body.get("service_tier") in ("priority", "fast") else "default",
         cache_key=str(body.get("prompt_cache_key") or ""),
+        settings=_settings(body),
     )
 
 
@@ -115,6 +117,13 @@ def text_of(message: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         return " ".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
+
+
+def _settings(body: Mapping[str, Any]) -> dict[str, object]:
+    shown = {key: value for key, value in body.items() if key != "messages"}
+    if "tools" in body:
+        shown["tools"] = [tool["function"]["name"] for tool in body["tools"] or ()]
+    return shown | {"messages": [message["role"] for message in body["messages"]]}
 
 
 def _check_options(body: Mapping[str, Any], model: str) -> None:

@@ -1,4 +1,4 @@
-"""The twin as one aiohttp application: Plivo's REST and the admin routes on one port."""
+"""The twin as one aiohttp application: every vendor and the admin routes on one port."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dialer.twin.deepgram import DeepgramRoutes
 from dialer.twin.errors import TwinError
 from dialer.twin.exchange import Exchange
 from dialer.twin.ledger import Ledger
+from dialer.twin.openai_routes import OpenAIRoutes
 from dialer.twin.owner import Owners
 from dialer.twin.plivo import new_exchange, rest_application
 
@@ -76,6 +77,7 @@ async def start_twin(config: TwinConfig, *, callees_path: Path | None = None) ->
     app = web.Application()
     app.add_subapp("/v1/Account", rest_application(exchange))
     app.add_subapp("/twin", _admin_application(exchange, owners))
+    app.add_routes(OpenAIRoutes(exchange).routes())
     DeepgramRoutes(exchange).add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:

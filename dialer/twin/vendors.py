@@ -41,9 +41,17 @@ class VendorLog:
         self._vendors: dict[str, _Vendor] = {}
 
     def request(
-        self, vendor: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        vendor: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Mapping[str, object] | None = None,
     ) -> None:
-        """Note an HTTP request or a WebSocket handshake; a name of ``query`` may come often."""
+        """Note an HTTP request or a WebSocket handshake; a name of ``query`` may come often.
+
+        ``body``: what of the request's body may be shown, without anything people said.
+        """
         shown: dict[str, list[str]] = {}
         for name, value in query.items():
             shown.setdefault(name, []).append("[hidden]" if _is_secret(name) else value)
@@ -57,6 +65,7 @@ class VendorLog:
                     name.lower(): _scheme(value) if _is_secret(name) else value
                     for name, value in headers.items()
                 },
+                "body": dict(body or {}),
             }
         )
 
