@@ -37,7 +37,8 @@ class Metered:
     """What the call used of each provider; None where it was not used or not told.
 
     ``stream_s``: seconds the carrier streamed. ``model_usage``: summed over the replies; None
-    when any reply came without its usage.
+    when any reply came without its usage. ``failures``: how often each provider failed, by part
+    (recogniser, model, voice); a part that never did is missing.
     """
 
     stream_s: float
@@ -47,6 +48,7 @@ class Metered:
     voice_characters: int | None = None
     model: str | None = None
     model_usage: ModelUsage | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

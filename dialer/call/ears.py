@@ -52,6 +52,7 @@ class Ears:
         self._recogniser: Recogniser | None = None
         self._heard_s = 0.0
         self._lost_frames = 0
+        self.failures = 0
         self._asks: set[asyncio.Task[None]] = set()
 
     @property
@@ -88,6 +89,7 @@ class Ears:
                 try:
                     await self._listen()
                 except ProviderError as error:
+                    self.failures += 1
                     log.warning(
                         "recogniser_failed",
                         extra={"attempt_id": self._attempt_id, "detail": str(error)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -105,11 +105,12 @@ class Performer:
     cache_key: str
     clock: Callable[[], float]
     now: Callable[[], datetime]
-    call_back_at: Callable[[], datetime]
+    call_back_at: Callable[[], datetime | None]
     close_line: Callable[[bool], Coroutine[Any, Any, None]]
     bill: ModelBill = field(default_factory=ModelBill)
     voice_is_gone: bool = False
     has_failed: bool = False
+    failures: Counter[str] = field(default_factory=Counter)
 
     async def perform(self, turn: AgentTurn, moves: Moves) -> None:
         """Make the moves, then wait until all that was said has been heard or cut."""
@@ -198,6 +199,7 @@ class Performer:
         self.playout.end(passage)
 
     def _voice_failed(self, turn: AgentTurn, passage: Passage, error: ProviderError) -> None:
+        self.failures["voice"] += 1
         log.warning("voice_failed", extra={"attempt_id": self.attempt_id, "detail": str(error)})
         self.playout.end(passage)
         if not passage.audio_bytes:
@@ -223,6 +225,7 @@ class Performer:
             try:
                 done = await self._speak(turn, reply.run())
             except ProviderError as error:
+                self.failures["model"] += 1
                 log.warning(
                     "model_failed", extra={"attempt_id": self.attempt_id, "detail": str(error)}
                 )

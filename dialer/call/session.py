@@ -81,7 +81,7 @@ class Session:
         facts: CallFacts,
         *,
         now: Callable[[], datetime],
-        call_back_at: Callable[[], datetime],
+        call_back_at: Callable[[], datetime | None],
         recorder: StereoWav | None,
     ) -> None:
         self._line, self._desk, self._speech, self._facts = line, desk, speech, facts
@@ -301,6 +301,9 @@ class Session:
     def _metered(self) -> Metered:
         speech, bill = self._speech, self._performer.bill if self._performer else None
         has_thought = bill is not None and bill.replies > 0
+        failures = dict(self._performer.failures) if self._performer is not None else {}
+        if self._ears.failures:
+            failures["recogniser"] = self._ears.failures
         return Metered(
             stream_s=self._clock() - self._facts.answered_s_ago,
             recogniser=speech.recogniser_name,
@@ -309,4 +312,5 @@ class Session:
             voice_characters=None if self._speaker is None else self._speaker.characters,
             model=speech.model.name if has_thought and speech.model is not None else None,
             model_usage=bill.usage if has_thought and bill is not None else None,
+            failures=failures,
         )

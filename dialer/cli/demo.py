@@ -1,55 +1,42 @@
-"""`dialer demo`: the sample campaign from CSV to report, on the twin, watched live."""
+"""`dialer demo`: the sample campaigns from CSV to report, on the twin, watched live."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from msgspec.structs import replace as with_fields
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 
 from dialer.app.highlights import highlights
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, serving, ticking
-from dialer.app.witness import Comparison, compare
-from dialer.cli.campaigns import follow, look
-from dialer.cli.shared import Commands, command, print_json, say, table
-from dialer.dialing import lifecycle
+from dialer.app.witness import compare
+from dialer.cli.campaigns import look
+from dialer.cli.demo_campaigns import RING_TIMEOUT_S, STEMS, Launched, launch
+from dialer.cli.demo_result import Played, Result, conclude
+from dialer.cli.shared import Commands, command, say
 from dialer.domain.campaign import CampaignState
-from dialer.domain.definition import Definition
-from dialer.domain.definition_parse import parse_toml
 from dialer.errors import UsageError
-from dialer.leads.load import ImportResult, import_leads
 from dialer.reports.export import export_file, parse_format
-from dialer.reports.view import summary_table
+from dialer.reports.talks import richest_talk, transcript, voice_to_voice
+from dialer.reports.view import open_leads, status_view
 from dialer.settings import Settings, at_port, own_url
 from dialer.shipped import shipped_folder
 from dialer.store import campaigns
-from dialer.store.callers import upsert_callers, upsert_sender
-from dialer.store.engine import Tx
 
-STEM = "appointment_reminder"
 STARTS_AT = "2026-11-23T11:00:00+05:30"  # a Monday, inside every Indian calling window
-LASTS = timedelta(hours=1)
-RETRY_DELAYS = {
-    "busy": ["PT10S"],
-    "no_answer": ["PT10S", "PT15S"],
-    "failed": ["PT15S"],
-    "machine": ["PT20S"],
-}
-RING_TIMEOUT_S = 20
-_LIMIT_S = 300.0
+_LIMIT_S = 400.0
 _SETTLE_S = 2.0  # the carrier's last callbacks and records
+_LINE_EVERY_S = 5.0
 
-
+Numbers = Mapping[str, Any]
 Tell = Callable[[str], None]
 
 
@@ -58,19 +45,7 @@ def _silently(text: str) -> None:
 
 
 def add_commands(commands: Commands) -> None:
-    command(commands, "demo", _demo, "run the sample campaign on the twin and show what happens")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the demo came to."""
-
-    numbers: Mapping[str, Any]
-    comparison: Comparison
-    stories: Mapping[str, str]
-    report: Path
-    rows: int
-    took_s: float
+    command(commands, "demo", _demo, "run the sample campaigns on the twin and show what happens")
 
 
 async def _demo(args: argparse.Namespace, settings: Settings) -> int:
@@ -91,7 +66,7 @@ async def _demo(args: argparse.Namespace, settings: Settings) -> int:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
                 return 130
-            return _conclude(args, running.result())
+            return conclude(running.result(), as_json=args.json)
 
 
 def rehearsal_settings(settings: Settings) -> Settings:
@@ -113,135 +88,83 @@ def rehearsal_settings(settings: Settings) -> Settings:
     )
 
 
-def hurried(definition: Definition, ends_at: datetime) -> Definition:
-    """Return the campaign as the demo plays it: the same words, retries within a minute."""
-    return with_fields(
-        definition,
-        dialing=with_fields(definition.dialing, ring_timeout_s=RING_TIMEOUT_S, ends_at=ends_at),
-        retry=with_fields(definition.retry, delays=RETRY_DELAYS),
-    )
-
-
 async def _run(runtime: Runtime, args: argparse.Namespace, tell: Tell) -> Result:
     began = time.monotonic()
-    folder = shipped_folder("campaigns")
-    imported = await runtime.db.run(
-        lambda tx: import_leads(tx, name=STEM, data=folder / f"{STEM}.csv")
-    )
+    launched = await launch(runtime, shipped_folder("campaigns"), tell)
+    files = " and ".join(f"{stem}.toml" for stem in STEMS)
     tell(
-        f"Imported {STEM}.csv: {imported.rows} rows = {imported.loaded} loaded + "
-        f"{imported.updated} updated + {imported.duplicate} duplicate + "
-        f"{imported.rejected} rejected."
-    )
-    definition = parse_toml((folder / f"{STEM}.toml").read_text(), source=f"{STEM}.toml")
-    name = definition.campaign.name
-    await runtime.db.run(lambda tx: _launch(tx, runtime, folder, definition, imported))
-    tell(
-        f"Running a copy of {STEM}.toml with retries after 10-20 s instead of hours, rings of "
+        f"Running copies of {files} with retries after 10-20 s instead of hours, rings of "
         f"{RING_TIMEOUT_S} s, and an end one hour ahead."
     )
-    await _watch(runtime, name, quiet=args.json)
+    await _watch(runtime, launched, quiet=args.json)
     await asyncio.sleep(_SETTLE_S)
-    report = runtime.settings.data_dir / f"{STEM}.results.csv"
+    played = [await _play(runtime, one) for one in launched]
     async with runtime.db.begin() as tx:
-        campaign = await campaigns.by_name(tx, name)
-        rows = await export_file(tx, campaign, parse_format("csv"), report)
         stories = await highlights(tx)
-    numbers, _ = await look(runtime.db, runtime.law, name)
+        speed = await voice_to_voice(tx, [one.campaign_id for one in launched])
+        shown = await richest_talk(tx, launched[-1].campaign_id)
+        talk = () if shown is None else await transcript(tx, shown)
     compared = await compare(runtime.db, runtime.settings.plivo_api_url.removesuffix("/v1"))
-    return Result(numbers, compared, stories, report, rows, time.monotonic() - began)
+    return Result(played, compared, stories, speed, talk, time.monotonic() - began)
 
 
-async def _launch(
-    tx: Tx, runtime: Runtime, folder: Path, definition: Definition, imported: ImportResult
-) -> UUID:
-    """Say who we are, make the campaign, start it."""
-    sender = json.loads((folder / "sender.json").read_text())
-    await upsert_sender(
-        tx,
-        peid=sender.get("peid"),
-        tmid=sender.get("tmid"),
-        reference=sender["a2p"]["reference"],
-        declared_on=date.fromisoformat(sender["a2p"]["declared_on"]),
-        objective=sender["a2p"].get("objective"),
-    )
-    await upsert_callers(tx, [(one["number"], one["series"]) for one in sender["caller_ids"]])
-    made = await lifecycle.create(
-        tx,
-        runtime.law,
-        definition=hurried(definition, tx.now + LASTS),
-        list_id=imported.list_id,
-        name=definition.campaign.name,
-    )
-    await lifecycle.change_state(tx, made.id, CampaignState.RUNNING, actor="demo")
-    return made.id
+async def _play(runtime: Runtime, one: Launched) -> Played:
+    """Read what a campaign came to, and write its report."""
+    report = runtime.settings.data_dir / f"{one.stem}.results.csv"
+    async with runtime.db.begin() as tx:
+        campaign = await campaigns.by_name(tx, one.name)
+        rows = await export_file(tx, campaign, parse_format("csv"), report)
+    numbers, _ = await look(runtime.db, runtime.law, one.name)
+    return Played(one.name, numbers, report, rows)
 
 
-async def _watch(runtime: Runtime, name: str, *, quiet: bool) -> None:
-    """Show the campaign until it is over."""
-    async with asyncio.timeout(_LIMIT_S):
-        numbers, now = await look(runtime.db, runtime.law, name)
-        if not quiet and sys.stdout.isatty():
-            await follow(runtime.db, runtime.law, name, numbers, now)
-            return
-        last = 0.0
-        while numbers["state"] != CampaignState.FINISHED:
-            await asyncio.sleep(0.5)
-            numbers, now = await look(runtime.db, runtime.law, name)
-            if not quiet and time.monotonic() - last > 5:
-                last = time.monotonic()
-                say(_line(numbers, now))
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """Both campaigns at one moment."""
 
+    numbers: Sequence[tuple[str, Numbers]]
+    now: datetime
 
-def _line(numbers: Mapping[str, Any], now: datetime) -> str:
-    over = numbers["leads"] - numbers["waiting"] - numbers["calling"]
-    return (
-        f"{now.strftime('%H:%M:%S')}  {over}/{numbers['leads']} leads settled, "
-        f"{numbers['calling']} on the line, {numbers['waiting']} waiting, "
-        f"{numbers['attempts']} calls"
-    )
+    @property
+    def is_over(self) -> bool:
+        return all(one["state"] == CampaignState.FINISHED for _, one in self.numbers)
 
+    def view(self) -> RenderableType:
+        return Group(*(status_view(name, one, self.now) for name, one in self.numbers))
 
-def _conclude(args: argparse.Namespace, result: Result) -> int:
-    """Print the end; 0 only if both sides of the story agree."""
-    leads = result.numbers["leads"]
-    is_good = result.comparison.disagreements == 0 and result.rows == leads
-    if args.json:
-        print_json(
-            {
-                "ok": is_good,
-                "took_s": round(result.took_s, 1),
-                "stats": result.numbers,
-                "report": str(result.report),
-                "rows": result.rows,
-                "ledger": {
-                    "rings": result.comparison.rings,
-                    "attempts": result.comparison.attempts,
-                    "disagreements": result.comparison.disagreements,
-                    "high_water": result.comparison.high_water,
-                },
-                "stories": result.stories,
-            }
+    def line(self) -> str:
+        parts = (
+            f"{name}: {one['leads'] - open_leads(one)}/{one['leads']} settled, "
+            f"{one['calling']} on the line"
+            for name, one in self.numbers
         )
-        return 0 if is_good else 1
-    say(summary_table(result.numbers))
-    say(_ledger_table(result.comparison))
-    for story, sentence in result.stories.items():
-        say(f"{story[:1].upper()}{story[1:]}: {sentence}.")
-    say(f"The report, {result.rows} rows for {leads} leads: {result.report}")
-    say(f"Took {result.took_s:.0f} s. " + ("Both sides agree." if is_good else "THEY DISAGREE."))
-    return 0 if is_good else 1
+        return f"{self.now.strftime('%H:%M:%S')}  " + "; ".join(parts)
 
 
-def _ledger_table(found: Comparison) -> Any:
-    rows = [
-        ("rings in the twin's ledger", found.rings),
-        ("our attempts that rang", found.attempts),
-        ("rings we cannot explain", found.unknown_rings),
-        ("attempts without a ring", found.missing_rings),
-        ("attempts that rang twice", found.rung_twice),
-        ("attempts without one earlier allowing check", found.unproved),
-        ("most calls up at once (twin)", found.high_water.get("concurrency")),
-        ("most calls started in one second (twin)", found.high_water.get("cps")),
-    ]
-    return table("Our database against the twin's ledger", ("", "count"), rows)
+async def _watch(runtime: Runtime, launched: Sequence[Launched], *, quiet: bool) -> None:
+    """Show the campaigns until they are over."""
+    is_live = not quiet and sys.stdout.isatty()
+    last = 0.0
+    async with asyncio.timeout(_LIMIT_S):
+        glance = await _glance(runtime, launched)
+        if is_live:
+            with Live(glance.view(), console=Console(), refresh_per_second=4) as live:
+                while not glance.is_over:
+                    await asyncio.sleep(0.5)
+                    glance = await _glance(runtime, launched)
+                    live.update(glance.view())
+            return
+        while not glance.is_over:
+            await asyncio.sleep(0.5)
+            glance = await _glance(runtime, launched)
+            if not quiet and time.monotonic() - last > _LINE_EVERY_S:
+                last = time.monotonic()
+                say(glance.line())
+
+
+async def _glance(runtime: Runtime, launched: Sequence[Launched]) -> _Glance:
+    numbers = []
+    for one in launched:
+        found, now = await look(runtime.db, runtime.law, one.name)
+        numbers.append((one.name, found))
+    return _Glance(numbers, now)

@@ -106,10 +106,14 @@ def say(text: Any) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """Return a plain table."""
+    """Return a plain table; a cell may be a `Text` with a style of its own."""
     made = Table(title=title, title_justify="left", pad_edge=False)
     for column in columns:
         made.add_column(column)
     for row in rows:
-        made.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+        made.add_row(*[cell if isinstance(cell, Text) else _plain(cell) for cell in row])
     return made
+
+
+def _plain(cell: Any) -> Text:
+    return Text("" if cell is None else str(cell))

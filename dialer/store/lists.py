@@ -36,6 +36,17 @@ async def list_by_name(tx: Tx, name: str) -> Any:
     return row
 
 
+async def phones_in(tx: Tx, list_id: UUID) -> list[str]:
+    """Return the phones of a list's leads, in order."""
+    ld = leads.c
+    rows = await tx.all(
+        select(ld.phone)
+        .where(ld.account_id == tx.account_id, ld.list_id == list_id)
+        .order_by(ld.phone)
+    )
+    return [row.phone for row in rows]
+
+
 async def page_lists(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:
     query = select(lead_lists).where(ll.account_id == tx.account_id).order_by(ll.id).limit(limit)
     if after is not None:
