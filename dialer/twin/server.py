@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from dialer.twin.admin import AdminRoutes, plain_errors
+from dialer.twin.cartesia import CartesiaRoutes
 from dialer.twin.clock import Clock
 from dialer.twin.config import TwinConfig
 from dialer.twin.deepgram import DeepgramRoutes
@@ -79,6 +80,7 @@ async def start_twin(config: TwinConfig, *, callees_path: Path | None = None) ->
     app.add_subapp("/twin", _admin_application(exchange, owners))
     app.add_routes(OpenAIRoutes(exchange).routes())
     DeepgramRoutes(exchange).add_to(app)
+    CartesiaRoutes(exchange).add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         if callees_path is not None:
