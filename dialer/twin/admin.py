@@ -31,6 +31,7 @@ class AdminRoutes:
             web.get("/health", self.health),
             web.get("/ledger", self.ledger),
             web.get("/calls", self.calls),
+            web.get("/vendors", self.vendors),
             web.get("/callees/{phone}", self.callee),
             web.post("/callees", self.set_callees),
             web.get("/faults", self.faults),
@@ -80,6 +81,10 @@ class AdminRoutes:
                 for call in current
             ]
         )
+
+    async def vendors(self, request: web.Request) -> web.Response:
+        """What reached Deepgram, OpenAI and Cartesia: handshakes, messages by kind, open sockets."""
+        return web.json_response(self._exchange.vendors.report())
 
     async def callee(self, request: web.Request) -> web.Response:
         phone = normal_phone(request.match_info["phone"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from random import Random
@@ -105,6 +106,7 @@ class _Conversation:
         self._socket = socket
         self._random = random
         self._speakers: dict[str, Speaker] = {}
+        self._expired: deque[str] = deque(maxlen=100)
         self._tasks = Tasks()
         self._dies_at: float | None = None
 
@@ -154,6 +156,8 @@ class _Conversation:
 
     def _speaker_of(self, request: Generate) -> Speaker:
         speaker = self._speakers.get(request.context_id)
+        if request.context_id in self._expired:
+            raise BadRequest(400, "context_expired", "the context is over", request.context_id)
         if speaker is None:
             config, studio = self._cartesia.exchange.config, self._cartesia.exchange.studio
             speaker = Speaker(
@@ -165,7 +169,8 @@ class _Conversation:
 
     async def _run(self, speaker: Speaker) -> None:
         try:
-            await speaker.run()
+            if not await speaker.run():
+                self._expired.append(speaker.context_id)
         except BadRequest as error:
             await self._say_error(error)
         except ConnectionError:

@@ -49,7 +49,7 @@ class Speaker:
         self._send = send
         self._manner_of = manner_of
         self._expires_s = expires_s
-        self._inputs: asyncio.Queue[Generate] = asyncio.Queue(MOST_WAITING)
+        self._inputs: asyncio.Queue[Generate | None] = asyncio.Queue(MOST_WAITING)
         self._fixed: str | None = None
         self._is_cancelled = False
         self._said_s = 0.0
@@ -68,35 +68,42 @@ class Speaker:
     def cancel(self) -> None:
         """Halt what is not being generated yet; a chunk that is, is still sent."""
         self._is_cancelled = True
+        if self._inputs.empty():
+            self._inputs.put_nowait(None)  # wake it
 
-    async def run(self) -> None:
-        """Until the last text is spoken, or the context has expired or was cancelled."""
+    async def run(self) -> bool:
+        """Until the last text is spoken or the context was cancelled; False if it has expired,
+        of which nothing is said."""
         is_last = False
         while not is_last and not self._is_cancelled:
             try:
                 request = await self._next()
             except TimeoutError:
-                return  # expired: nothing is said about it
+                return False
+            if request is None or self._is_cancelled:
+                break
             is_last = request.is_last
-            if request.transcript and not self._is_cancelled:
+            if request.transcript:
                 await self._speak(request)
             if request.flush:
                 await self._flush_done()
         await self._send(self._event("done", done=True, status_code=200))
+        return True
 
-    async def _next(self) -> Generate:
+    async def _next(self) -> Generate | None:
         """The next text, with those that came while it was held back for more (`buffer_s`)."""
         async with asyncio.timeout(self._expires_s if self._said_s else None):
             request = await self._inputs.get()
-        text = request.transcript
+        if request is None or not request.buffer_s:
+            return request
         with suppress(TimeoutError):  # waited long enough
             async with asyncio.timeout(request.buffer_s):
-                while request.buffer_s and not (
-                    request.is_last or request.flush or text.endswith(_SENTENCE_ENDS)
-                ):
-                    request = await self._inputs.get()
-                    text += request.transcript
-        return replace(request, transcript=text)
+                while not _is_ready(request):
+                    more = await self._inputs.get()
+                    if more is None:
+                        return None
+                    request = replace(more, transcript=request.transcript + more.transcript)
+        return request
 
     async def _speak(self, request: Generate) -> None:
         manner = self._manner_of(request.transcript, self._is_first)
@@ -170,3 +177,7 @@ class Speaker:
 
     def _event(self, kind: str, **fields: object) -> Event:
         return {"type": kind, "context_id": self.context_id, **fields}
+
+
+def _is_ready(request: Generate) -> bool:
+    return request.is_last or request.flush or request.transcript.endswith(_SENTENCE_ENDS)
