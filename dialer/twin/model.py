@@ -178,7 +178,7 @@ def _value(question: Question, said: str) -> str | None:
                 return None
             return bare if flat(named[0]) in heard else named[0]
         case _:
-            return None if words.UNSURE.fullmatch(heard.strip()) else bare
+            return None if set(words.UNSURE.sub("", heard).split()) <= words.BLANK else bare
 
 
 def _is_unsure(question: Question, said: str) -> bool:

@@ -57,7 +57,7 @@ _DATE_WORDS = any_of(
     "turant|abhi|diwali|holi",
     "आज|कल|परसों|अगले|अगली|हफ्ते|महीने|महीना|साल|दिन|तुरंत|अभी|दिवाली|होली",
     "monday|tuesday|wednesday|thursday|friday|saturday|sunday",
-    "som{x}|mangal{x}|budh{x}|guru{x}|shukra{x}|shukr{x}|shani{x}|ravi{x}|itvaar|itwar",
+    "(?:som|mangal|budh|guru|veer|shukra|shukr|shani|ravi|it)(?:vaar|waar|var|war)",
     "सोमवार|मंगलवार|बुधवार|गुरुवार|शुक्रवार|शनिवार|रविवार|इतवार",
 )
 

@@ -12,19 +12,15 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 _DROPPED = str.maketrans({"'": None, "’": None, "़": None, "ँ": "ं", "ॉ": "ा", "‍": None})
-_APART = re.compile(r"(?<=\d),(?=\d)|(?<=\d)[.:](?=\d)|[^\w\s\u0900-\u097f]|[।_]")
+_INSIDE_NUMBER = re.compile(r"(?<=\d),(?=\d)")
+_APART = re.compile(r"(?!(?<=\d)[.:]\d)[^\w\s\u0900-\u097f]|[।_]")
 
 
 def flat(text: str) -> str:
-    """Return `` words between blanks ``: small letters, no signs but those inside a number."""
+    """Return `` words between blanks ``: small letters, no signs but those in a number."""
     text = unicodedata.normalize("NFC", text).lower().translate(_DROPPED)
-    text = _APART.sub(lambda found: found[0] if found[0] in ".:" else _gap(found), text)
+    text = _APART.sub(" ", _INSIDE_NUMBER.sub("", text))
     return f" {' '.join(text.split())} "
-
-
-def _gap(found: re.Match[str]) -> str:
-    inside_number = found[0] == "," and found.string[found.end() : found.end() + 1].isdigit()
-    return "" if inside_number and found.string[found.start() - 1].isdigit() else " "
 
 
 def any_of(*patterns: str) -> re.Pattern[str]:
@@ -43,13 +39,13 @@ STOP_CALLING = any_of(
     r"take (?:me|us|my number|this number) off",
     r"remove (?:me|us) from",
     r"unsubscribe(?: me)?|dnd",
-    r"(?:call|calls|phone|fon) (?:{x} )?(?:mat|band|bandh) (?:kar{x}|kijiye{x*}|kar|do|kijie{x*})",
+    r"(?:call|calls|phone|fon) (?:{x} )?(?:mat|band|bandh) (?:kar{x*}|kijiye{x*}|kar|do|kijie{x*})",
     r"mat (?:karo|karna|kijiye|kar) (?:call|phone|fon)",
     r"(?:call|phone|fon) karna (?:band|bandh)",
-    r"number (?:{x} )?(?:hata{x}|hata|nikal{x}|delete)",
-    r"(?:कॉल|फोन|काल) (?:{x} )?(?:मत|बंद|न|ना) (?:कर{x}|कीजि{x}|कर|दो)",
+    r"number (?:{x} )?(?:hata{x*}|hata|nikal{x*}|delete)",
+    r"(?:कॉल|फोन|काल) (?:{x} )?(?:मत|बंद|न|ना) (?:कर{x*}|कीजि{x*}|कर|दो)",
     r"(?:कॉल|फोन|काल) करना बंद",
-    r"नंबर (?:{x} )?हटा{x}",
+    r"नंबर (?:{x} )?हटा{x*}",
 )
 NOT_NOW = any_of("now", "right now", "at this time", "this time", "abhi", "अभी", "before", "until")
 
@@ -69,9 +65,9 @@ HUMAN_PLEASE = any_of(
     r"operator|(?:human|real) (?:agent|operator)|customer care",
     r"(?:kisi )?(?:insaan|insan|aadmi|manager|agent|senior|bande) se (?:hi )?(?:meri )?baat{x*}",
     r"(?:insaan|insan|aadmi|manager|agent|senior|bande) se (?:hi )?(?:meri )?(?:baat|bat)",
-    r"kisi (?:aur )?se (?:meri )?baat (?:kar{x}|kar)",
+    r"kisi (?:aur )?se (?:meri )?baat (?:kar{x*}|kar)",
     r"(?:किसी )?(?:इंसान|आदमी|मैनेजर|एजेंट|अधिकारी|व्यक्ति) से (?:ही )?(?:मेरी )?बात",
-    r"किसी (?:और )?से (?:मेरी )?बात (?:कर{x})",
+    r"किसी (?:और )?से (?:मेरी )?बात (?:कर{x*})",
 )
 ANNOYED = any_of(
     "(?:this|that|it) is (?:{x} )?(?:ridiculous|nonsense|rubbish|annoying|stupid|useless|terrible)",
@@ -82,8 +78,8 @@ ANNOYED = any_of(
     "fed up|sick of (?:this|it|you)|wast(?:e|ing) (?:of )?(?:my )?time|shut up",
     "how many times|kitni baar|कितनी बार",
     "bakwaas|bakwas|bakvaas|pareshan|tang aa|dimaag kharab|dimag kharab|gussa",
-    "sun (?:nahi|nahin) rah{x}|sunte (?:nahi|nahin)|time waste",
-    "बकवास|परेशान|गुस्सा|तंग आ|सुन नहीं रह{x}|दिमाग खराब",
+    "sun (?:nahi|nahin) rah{x*}|sunte (?:nahi|nahin)|time waste",
+    "बकवास|परेशान|गुस्सा|तंग आ|सुन नहीं रह{x*}|दिमाग खराब",
 )
 CALL_ME = any_of(
     r"(?:call|phone|ring|contact|try|reach)(?: me| us)?(?: back| again)?",
@@ -99,8 +95,8 @@ LATER = any_of(
 BUSY = any_of(
     r"(?:am|im|bit|very|little|too|quite) busy|busy (?:now|right now|hoon|hu|hun|hain|at the{x*})",
     "busy|driving|in a meeting|in meeting|meeting mein|meeting me|at work|not a good time|bad time",
-    "no time(?: now| right now)?|cant talk|cannot talk|gaadi chala{x}|vyast|samay nahi|time nahi",
-    "व्यस्त|मीटिंग में|समय नहीं|टाइम नहीं|गाड़ी चला{x}|बिजी",
+    "no time(?: now| right now)?|cant talk|cannot talk|gaadi chala{x*}|vyast|samay nahi|time nahi",
+    "व्यस्त|मीटिंग में|समय नहीं|टाइम नहीं|गाड़ी चला{x*}|बिजी",
 )
 ASKED_WHEN = any_of("when (?:should|may|can|shall) (?:we|i) call", "कब फोन")
 
@@ -127,17 +123,18 @@ SAY_AGAIN = any_of(
     "pardon(?: me)?|repeat|say (?:that|it) again|come again|once more|one more time",
     "what (?:did|was) (?:you|it|that)(?: say| said)?|what are you saying|excuse me",
     "(?:didnt|did not|couldnt|could not|cant|cannot) (?:hear|catch|get|understand|follow)",
-    "(?:phir|fir|dobara|ek baar aur) (?:se )?(?:bol{x}|kah{x}|bata{x})|phir se|fir se",
+    "(?:phir|fir|dobara|ek baar aur) (?:se )?(?:bol{x*}|kah{x*}|bata{x*})|phir se|fir se",
     "kya (?:kaha|bola|bole|kah rahe{x*})|(?:samajh|sunai|awaaz) (?:nahi|nahin)",
-    "फिर से|दोबारा (?:बोल{x}|कह{x}|बता{x})|क्या (?:कहा|बोला|बोले)|(?:समझ|सुनाई|आवाज) नहीं",
+    "फिर से|दोबारा (?:बोल{x*}|कह{x*}|बता{x*})|क्या (?:कहा|बोला|बोले)|(?:समझ|सुनाई|आवाज) नहीं",
 )
 HELLO_ONLY = re.compile(r" (?:(?:hello|hi|hey|sorry|namaste|hallo|ji|हेलो|हैलो|नमस्ते) ?)+$")
 
 UNSURE = any_of(
-    "(?:do not|dont|didnt|wouldnt|cant) (?:really )?(?:know|remember|say|tell)|not (?:so )?sure",
+    "(?:i |we )?(?:do not|dont|didnt|wouldnt|cant) (?:really )?(?:know|remember|say|tell)",
+    "not (?:so )?sure",
     "no idea|no clue|maybe|perhaps|depends|may be|let me think|umm+|hmm+|hm+|huh|uh|er+",
     "(?:pata|malum|maloom|yaad) (?:nahi|nahin|nai|nhi)|shayad|soch(?:na|kar|unga|ungi)",
-    "(?:पता|मालूम|याद) नहीं|शायद|हम्म|सोच{x}",
+    "(?:पता|मालूम|याद) नहीं|शायद|हम्म|सोच{x*}",
 )
 BLANK = {
     "what", "huh", "hmm", "hm", "mm", "um", "umm", "uh", "er", "ah", "oh", "hello", "so", "well",
@@ -189,8 +186,8 @@ TOPICS: Sequence[tuple[str, re.Pattern[str], str]] = (
         any_of(
             "who (?:is|are|am i)(?: this| you| it| calling| speaking)?|whos (?:this|calling)",
             "(?:which|what) company|where are you calling from|your name|calling from",
-            "(?:kaun|kon) (?:bol{x}|hai|hain|ho)|kahan se (?:bol{x}|call|phone)",
-            "कौन (?:बोल{x}|है|हैं|हो)|कहां से (?:बोल{x}|कॉल|फोन)|आपका नाम",
+            "(?:kaun|kon) (?:bol{x*}|hai|hain|ho)|kahan se (?:bol{x*}|call|phone)",
+            "कौन (?:बोल{x*}|है|हैं|हो)|कहां से (?:बोल{x*}|कॉल|फोन)|आपका नाम",
         ),
         "company business calling behalf name team from we are",
     ),
