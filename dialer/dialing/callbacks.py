@@ -248,20 +248,26 @@ async def _on_transfer(tx: Tx, heard: Heard, form: Form) -> None:
         await ledger.change(tx, heard.held, has_transfer_leg=False)
         if not read.read_dial_end(form).was_connected:  # a person is to call back, not the agent
             await establish(tx, heard.held, Disposition.CALLBACK)
-    elif heard.goes_on == "voicemail":
-        await establish(tx, heard.held, Disposition.VOICEMAIL_LEFT)
     elif heard.after == "stream":
         await _after_stream(tx, heard)
+    elif heard.goes_on == "voicemail":
+        await establish(tx, heard.held, Disposition.VOICEMAIL_LEFT)
 
 
 async def _after_stream(tx: Tx, heard: Heard) -> None:
-    """The leg is counted before it rings; who hears an apology is called again."""
+    """A leg is counted before it rings; who hears an apology is called again. Nobody hears the
+    document of a call that ended meanwhile."""
     held, goes_on = heard.held, heard.goes_on
-    if goes_on == "dial" and held.attempt.state != AttemptState.ENDED:
+    if held.attempt.state == AttemptState.ENDED:
+        return
+    if goes_on == "voicemail":
+        await establish(tx, held, Disposition.VOICEMAIL_LEFT)
+    elif goes_on == "dial":
         await ledger.change(tx, held, has_transfer_leg=True)
-    disposition = held.attempt.disposition
-    if goes_on == "apology" and not establishes(disposition and Disposition(disposition)):
-        await establish(tx, held, Disposition.CALLBACK, call_back(tx, held, heard.definition))
+    elif goes_on == "apology":
+        old = held.attempt.disposition
+        if not establishes(None if old is None else Disposition(old)):
+            await establish(tx, held, Disposition.CALLBACK, call_back(tx, held, heard.definition))
 
 
 async def _on_recording(tx: Tx, heard: Heard, form: Form) -> None:

@@ -63,6 +63,7 @@ class HandCarrier:
     is_down: bool = False
     placed: list[CallRequest] = field(default_factory=list)
     ended: list[tuple[str, str]] = field(default_factory=list)  # (how, id)
+    transfers: list[tuple[str, str]] = field(default_factory=list)  # (id, url)
 
     async def place(self, request: CallRequest) -> PlaceResult:
         self.placed.append(request)
@@ -78,7 +79,7 @@ class HandCarrier:
 
     async def transfer(self, call_uuid: str, url: str) -> bool:
         self._answer()
-        self.ended.append(("transfer", call_uuid))
+        self.transfers.append((call_uuid, url))
         return True
 
     async def queued_calls(self, to: str | None = None) -> Sequence[str]:
@@ -167,19 +168,22 @@ class Floor:
         await self.place(attempt_id)
         return attempt_id
 
-    async def hear(self, attempt_id: UUID, kind: str, **form: str) -> Heard:
+    async def hear(self, attempt_id: UUID, kind: str, after: str = "", **form: str) -> Heard:
         """Take in one callback of the carrier."""
-        heard = await self.db.run(lambda tx: self.hear_in(tx, attempt_id, kind, **form))
+        heard = await self.db.run(lambda tx: self.hear_in(tx, attempt_id, kind, after, **form))
         assert heard is not None
         return heard
 
-    async def hear_in(self, tx: Tx, attempt_id: UUID, kind: str, **form: str) -> Heard | None:
+    async def hear_in(
+        self, tx: Tx, attempt_id: UUID, kind: str, after: str = "", **form: str
+    ) -> Heard | None:
         return await receive(
             tx,
             attempt_id=attempt_id,
             kind=kind,
-            path=f"/plivo/{attempt_id}/mac/{kind}",
+            path=f"/plivo/{attempt_id}/mac/{kind}" + (f"?after={after}" if after else ""),
             form=form,
+            after=after,
             input_url=lambda number: f"http://localhost/{number}",
         )
 
