@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from dialer.dialing.law import Law
 from dialer.dialing.optout import suppress
 from dialer.dialing.place import CallbackUrls
 from dialer.dialing.settle import call_back, establish
-from dialer.domain.after_stream import AfterStream
+from dialer.domain.after_stream import AfterStream, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.definition import Definition
 from dialer.domain.ids import uuid7
@@ -47,7 +48,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call whose stream has begun. ``zone``: IANA name of the lead's time zone. ``values``:
-    what placeholders stand for. ``now``: product time when this was read."""
+    what placeholders stand for. ``now``: product time when this was read. ``stream``: a name for
+    the stream that a file may have. ``attempts``: calls to the lead counted before this one."""
 
     attempt_id: UUID
     campaign_id: UUID
@@ -60,6 +62,12 @@ class OpenCall:
     zone: str
     language: str
     now: datetime
+    stream: str
+    attempts: int
+
+    def call_back_at(self, now: datetime) -> datetime | None:
+        """Return when the lead is called again if this call breaks; None: by a person."""
+        return call_back_at(self.definition.retry_plan, attempts=self.attempts, now=now)
 
 
 async def open_call(
@@ -90,6 +98,9 @@ async def open_call(
         zone=_zone(law, definition, attempt.phone, lead.timezone),
         language=definition.campaign.language,
         now=tx.now,
+        # The carrier's id may hold anything.
+        stream=sha256((attempt.stream_id or "").encode()).hexdigest()[:8],
+        attempts=lead.attempts,
     )
 
 

@@ -81,7 +81,10 @@ async def test_a_session_learns_what_it_needs_of_its_call(floor: Floor) -> None:
     )
     assert found.values["first_name"] == "Asha"
     assert found.definition.is_streamed and found.answered_at <= found.now
+    assert found.call_back_at(found.now) == found.now + timedelta(minutes=20)
     assert (await talk.attempt()).stream_id == "stream-1"
+    again = await opened(floor, talk.attempt_id, "../../stream-2")
+    assert again.stream != found.stream and again.stream.isalnum(), "it names a file"
 
 
 async def test_a_call_that_is_not_up_is_not_opened(floor: Floor) -> None:
