@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -239,8 +238,7 @@ class CallController(Controller):
         if data is None:
             raise NotFound(f"call {call_id} has no recording")
         # Whole, not as a stream: the reply leaves after the commit.
-        kind = mimetypes.guess_type(row.path)[0] or "application/octet-stream"
-        return Response(data, media_type=kind)
+        return Response(data, media_type="audio/wav")
 
 
 def _read(folder: Path, name: str) -> bytes | None:
