@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
@@ -24,17 +25,24 @@ from dialer.providers.speech import ModelEvent
 
 DEFAULT_MODEL = "gpt-6-luna"  # dated: see the shutdown dates of providers.md §3.6
 
-CONNECT_S = 1.0
-READ_S = 3.0  # silence on the socket
-FIRST_S = 8.0  # from the request to the reply's head, whatever trickles in
-WHOLE_S = 20.0  # from the request to the last word
-USAGE_S = 1.0  # from the last word to the token counts that follow it
 DRAIN_S = 0.2  # for the few bytes after the end, so that the connection can be used again
 CHARACTERS_PER_TOKEN = 8  # twice what a token holds on average: more is a model that never stops
 
 # A turn comes every ten seconds or so: the default of 5 s would mean a TLS handshake each time.
 _LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=60)
 _RETRYABLE = (408, 409, 429)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a callee may be kept waiting, in seconds (providers.md §10)."""
+
+    connect_s: float = 1.0
+    read_s: float = 3.0  # silence on the socket
+    first_s: float = 8.0  # from the request to the reply's head, whatever trickles in
+    whole_s: float = 20.0  # from the request to the last word
+    usage_s: float = 1.0  # from the last word to the token counts that follow it
+
 
 log = logging.getLogger(__name__)
 # At DEBUG the SDK logs whole prompts, and so what callees said.
@@ -55,8 +63,10 @@ class OpenAIModel:
         base_url: str,
         model: str = DEFAULT_MODEL,
         tier: str | None = None,
+        deadlines: Deadlines | None = None,
     ) -> None:
-        timeout = httpx2.Timeout(FIRST_S, connect=CONNECT_S, read=READ_S)
+        self._deadlines = wait = deadlines or Deadlines()
+        timeout = httpx2.Timeout(wait.first_s, connect=wait.connect_s, read=wait.read_s)
         self._client = AsyncOpenAI(
             # A base URL that is not OpenAI's needs no key, but the SDK wants one.
             api_key=api_key or "none",
@@ -90,7 +100,8 @@ class OpenAIModel:
     ) -> AsyncIterator[AsyncIterator[ModelEvent]]:
         """As `LanguageModel.reply`. ``options`` are further fields of the request, and win.
 
-        A reply longer than ``max_tokens`` allows, or than 20 s, ends with reason ``runaway``.
+        A reply longer than ``max_tokens`` allows, or than `Deadlines.whole_s`, ends with reason
+        ``runaway``.
         """
         body: dict[str, Any] = {
             "model": self._model,
@@ -106,21 +117,22 @@ class OpenAIModel:
         if self._tier is not None:
             body["service_tier"] = self._tier
         reader = ReplyReader(max_tokens * CHARACTERS_PER_TOKEN)
-        deadline = asyncio.get_running_loop().time() + WHOLE_S
+        deadline = asyncio.get_running_loop().time() + self._deadlines.whole_s
         async with AsyncExitStack() as stack:
             with _our_errors():
-                async with asyncio.timeout(FIRST_S):
+                async with asyncio.timeout(self._deadlines.first_s):
                     response = await stack.enter_async_context(
                         self._client.chat.completions.with_streaming_response.create(
                             **body, extra_body=dict(options or {})
                         )
                     )
-            events = _events(cast(AsyncAPIResponse[Any], response), reader, deadline)
-            try:
-                yield events
-            finally:
-                await events.aclose()
-                self._count(reader)
+            stack.callback(self._count, reader)
+            raw = cast(AsyncAPIResponse[Any], response).iter_bytes()
+            chunks = await stack.enter_async_context(
+                aclosing(cast(AsyncGenerator[bytes, None], raw))
+            )
+            events = _events(chunks, reader, deadline, self._deadlines.usage_s)
+            yield await stack.enter_async_context(aclosing(events))
 
     async def warm(self) -> bool:
         """Pay the first call's cost (0.3 s in the SDK, a TLS handshake) before anybody waits for
@@ -146,11 +158,12 @@ class OpenAIModel:
 
 
 async def _events(
-    response: AsyncAPIResponse[Any], reader: ReplyReader, deadline: float
+    chunks: AsyncIterator[bytes], reader: ReplyReader, deadline: float, usage_s: float
 ) -> AsyncGenerator[ModelEvent, None]:
-    chunks = response.iter_bytes()
     with _our_errors():
         while not reader.is_over:
+            if reader.reason is not None:
+                deadline = min(deadline, asyncio.get_running_loop().time() + usage_s)
             data = await _next(chunks, reader, deadline)
             if data is None:
                 break
@@ -167,10 +180,9 @@ async def _next(chunks: AsyncIterator[bytes], reader: ReplyReader, deadline: flo
     Once the model said why it stopped all its words are there: then a broken or silent socket
     costs us the token counts, not the reply.
     """
-    now = asyncio.get_running_loop().time()
     is_finished = reader.reason is not None
     try:
-        async with asyncio.timeout_at(min(deadline, now + USAGE_S) if is_finished else deadline):
+        async with asyncio.timeout_at(deadline):
             return await anext(chunks, None)
     except (TimeoutError, httpx2.HTTPError) as error:
         is_late = isinstance(error, TimeoutError) and reader.has_said
@@ -204,20 +216,25 @@ def _our_errors() -> Iterator[None]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": message.text}
+    wire: dict[str, Any] = {"role": message.role, "content": _sendable(message.text)}
     if message.tool_calls:
-        wire["content"] = message.text or None
+        wire["content"] = wire["content"] or None
         wire["tool_calls"] = [
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {"name": _sendable(call.name), "arguments": _sendable(call.arguments)},
             }
             for call in message.tool_calls
         ]
     if message.tool_call_id is not None:
         wire["tool_call_id"] = message.tool_call_id
     return wire
+
+
+def _sendable(text: str) -> str:
+    """Without lone surrogates: JSON may bring them in, UTF-8 cannot carry them out."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
