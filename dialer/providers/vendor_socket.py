@@ -42,7 +42,7 @@ def socket_options(url: str) -> dict[str, Any]:
 def http_and_ws(url: str) -> tuple[str, str]:
     """Return both forms of ``scheme://host[:port]``, whichever it is given in."""
     scheme, _, place = url.rstrip("/").partition("://")
-    secure = "s" if scheme.endswith("s") else ""
+    secure = "s" if scheme in ("https", "wss") else ""
     return f"http{secure}://{place}", f"ws{secure}://{place}"
 
 

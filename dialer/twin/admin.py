@@ -19,6 +19,7 @@ from dialer.twin.exchange import Exchange
 from dialer.twin.faults import Fault, ScopedFault
 from dialer.twin.owner import Owners
 from dialer.twin.recordings import silence
+from dialer.twin.talks import Talk
 
 
 class AdminRoutes:
@@ -41,6 +42,8 @@ class AdminRoutes:
             web.post("/reset", self.reset),
             web.get("/owner", self.owner),
             web.get("/recordings/{name}", self.recording),
+            web.get("/talks/{call_uuid}", self.talk),
+            web.get("/talks/{call_uuid}/{side:played|heard}.ulaw", self.talk_audio),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -83,7 +86,7 @@ class AdminRoutes:
         )
 
     async def vendors(self, request: web.Request) -> web.Response:
-        """What reached Deepgram, OpenAI and Cartesia: handshakes, messages by kind, open sockets."""
+        """What reached Deepgram, OpenAI and Cartesia: handshakes, kinds of messages, sockets."""
         return web.json_response(self._exchange.vendors.report())
 
     async def callee(self, request: web.Request) -> web.Response:
@@ -150,6 +153,23 @@ class AdminRoutes:
         if found is None:
             raise web.HTTPNotFound
         return web.Response(body=silence(found.duration_ms), content_type="audio/wav")
+
+    async def talk(self, request: web.Request) -> web.Response:
+        """Who was heard when, of a call that had a <Stream>; see `talks`."""
+        return web.json_response(self._talk(request).report())
+
+    async def talk_audio(self, request: web.Request) -> web.Response:
+        """8 kHz mu-law from the stream's first frame: what was played to the callee, or heard of
+        it."""
+        talk = self._talk(request)
+        audio = talk.played if request.match_info["side"] == "played" else talk.heard
+        return web.Response(body=bytes(audio), content_type="audio/basic")
+
+    def _talk(self, request: web.Request) -> Talk:
+        found = self._exchange.talks.find(request.match_info["call_uuid"])
+        if found is None:
+            raise web.HTTPNotFound
+        return found
 
 
 @web.middleware
