@@ -47,35 +47,13 @@ _SHIFT: Mapping[str, int] = {
 }
 _HALF_TIMES = {"dedh": (1, 30), "dhai": (2, 30), clean("डेढ़"): (1, 30), clean("ढाई"): (2, 30)}
 
-_MONTH_NAMES = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_NEAR = {0: "today", 1: "tomorrow"}
+_HINDI_NEAR = {0: "आज", 1: "कल"}
+_MONTH_NAMES = (
+    "|January|February|March|April|May|June|July|August|September|October|November|December"
+)
 _DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_HINDI_MONTHS = [
-    "जनवरी",
-    "फ़रवरी",
-    "मार्च",
-    "अप्रैल",
-    "मई",
-    "जून",
-    "जुलाई",
-    "अगस्त",
-    "सितंबर",
-    "अक्टूबर",
-    "नवंबर",
-    "दिसंबर",
-]
+_HINDI_MONTHS = "|जनवरी|फ़रवरी|मार्च|अप्रैल|मई|जून|जुलाई|अगस्त|सितंबर|अक्टूबर|नवंबर|दिसंबर"
 _HINDI_DAYS = ["सोमवार", "मंगलवार", "बुधवार", "गुरुवार", "शुक्रवार", "शनिवार", "रविवार"]
 
 
@@ -244,19 +222,15 @@ def callback_in_words(at_local: datetime, now_local: datetime, *, is_hindi: bool
     days = (at_local.date() - now_local.date()).days
     hour, minute = at_local.hour % 12 or 12, at_local.minute
     if is_hindi:
-        day = {0: "आज", 1: "कल"}.get(
-            days,
-            f"{_HINDI_DAYS[at_local.weekday()]}, {at_local.day} "
-            f"{_HINDI_MONTHS[at_local.month - 1]} को",
-        )
+        month = _HINDI_MONTHS.split("|")[at_local.month]
+        other_day = f"{_HINDI_DAYS[at_local.weekday()]}, {at_local.day} {month} को"
         clock = f"{hour} बजकर {minute} मिनट पर" if minute else f"{hour} बजे"
-        return f"{day} {_hindi_part(at_local.hour)} {clock}"
-    day = {0: "today", 1: "tomorrow"}.get(
-        days,
-        f"on {_DAY_NAMES[at_local.weekday()]}, {at_local.day} {_MONTH_NAMES[at_local.month - 1]},",
-    )
+        return f"{_HINDI_NEAR.get(days, other_day)} {_hindi_part(at_local.hour)} {clock}"
+    month = _MONTH_NAMES.split("|")[at_local.month]
+    other_day = f"on {_DAY_NAMES[at_local.weekday()]}, {at_local.day} {month},"
     clock = f"{hour}:{minute:02}" if minute else f"{hour}"
-    return f"{day} at {clock} {'am' if at_local.hour < 12 else 'pm'}"
+    half = "am" if at_local.hour < 12 else "pm"
+    return f"{_NEAR.get(days, other_day)} at {clock} {half}"
 
 
 def _hindi_part(hour: int) -> str:

@@ -118,6 +118,7 @@ class TransferSection(Section, frozen=True):
     when: tuple[Literal["asked", "frustrated", "qualified"], ...] = ("asked",)
 
 
+DEFAULT_GOODBYE = "Thank you. Goodbye."
 KeyMeaning = Literal["confirmed", "reschedule", "opted_out", "callback"]
 
 
@@ -126,7 +127,7 @@ class NotificationSection(Section, frozen=True):
     delivery: Literal["xml", "stream", "sip", "phlo"] = "xml"
     keys: dict[Key, KeyMeaning] = {}
     replies: dict[KeyMeaning, Annotated[str, Meta(min_length=1)]] = {}
-    goodbye: Annotated[str, Meta(min_length=1)] = "Thank you. Goodbye."
+    goodbye: Annotated[str, Meta(min_length=1)] = DEFAULT_GOODBYE
     record: bool = False  # delivery stream only; the message is followed by its announcement
     key_timeout_s: Annotated[int, Meta(ge=5, le=60)] = 6  # plivo.md §3.2: executionTimeout 5-60
     sip_uri: str | None = None
@@ -184,13 +185,13 @@ class Definition(Section, frozen=True):
 
 
 # What a person presses and hears when the file gives no reply of its own.
-DEFAULT_REPLIES: Mapping[str, str] = {
+DEFAULT_REPLIES: Mapping[KeyMeaning, str] = {
     "confirmed": "Thank you, that is confirmed. Goodbye.",
     "reschedule": "Thank you. We will contact you to find another time. Goodbye.",
     "opted_out": "You will not be called again. Goodbye.",
     "callback": "Thank you. We will call you again. Goodbye.",
 }
-DISPOSITION_OF_KEY: Mapping[str, Disposition] = {
+DISPOSITION_OF_KEY: Mapping[KeyMeaning, Disposition] = {
     "confirmed": Disposition.CONFIRMED,
     "reschedule": Disposition.RESCHEDULE,
     "opted_out": Disposition.OPTED_OUT,
