@@ -22,6 +22,8 @@ def upgrade() -> None:
         "attempts",
         sa.Column("total_cost_usd", sa.Numeric(precision=18, scale=6), nullable=True),
     )
+    # Calls of before had no part but the carrier's.
+    op.execute("UPDATE attempts SET total_cost_usd = cost_usd WHERE cost_usd IS NOT NULL")
     op.create_check_constraint(
         op.f("ck_attempts_after_stream"),
         "attempts",

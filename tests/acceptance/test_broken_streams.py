@@ -29,7 +29,10 @@ async def test_a_call_without_a_stream_ends_in_words(
     async with running_line(database_url, tmp_path) as line:
         await line.launch({phone(1): script}, notification=TALKS, voicemail=voicemail)
         async with asyncio.timeout(60):
-            while not (found := await line.attempts()) or found[0].state != "ended":
+            while True:
+                found = await line.attempts()
+                if found and found[0].state == "ended":
+                    break
                 await asyncio.sleep(0.05)
         (attempt,) = found
         assert (attempt.outcome, attempt.disposition) == (outcome, disposition)

@@ -15,6 +15,7 @@ from dialer.settings import (
     Settings,
     at_port,
     is_loopback,
+    missing_speech_keys,
     read_settings,
     vendor_urls,
 )
@@ -285,3 +286,21 @@ def test_port_0_is_filled_in_with_the_port_that_was_taken() -> None:
     assert (settings.port, settings.public_url) == (4321, "http://127.0.0.1:4321")
     public = {"DIALER_BIND": "127.0.0.1:0", "DIALER_PUBLIC_URL": "https://calls.example.com"}
     assert at_port(read_settings(public), 4321).public_url == "https://calls.example.com"
+
+
+SPEECH_KEYS = ("DEEPGRAM_API_KEY", "OPENAI_API_KEY", "CARTESIA_API_KEY")
+
+
+def test_a_key_of_a_speech_provider_is_missing_only_where_its_own_host_is_asked() -> None:
+    real = {"PLIVO_AUTH_ID": AUTH_ID, "PLIVO_AUTH_TOKEN": "a-token"}
+    assert missing_speech_keys(read_settings({})) == (), "the twin plays every vendor"
+    assert missing_speech_keys(read_settings(real)) == SPEECH_KEYS
+    for key in SPEECH_KEYS:
+        without = read_settings(real | {other: "k" for other in SPEECH_KEYS if other != key})
+        assert missing_speech_keys(without) == (key,)
+    elsewhere = {
+        "DEEPGRAM_URL": "http://127.0.0.1:9",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "CARTESIA_URL": "http://127.0.0.1:9",
+    }
+    assert missing_speech_keys(read_settings(real | elsewhere)) == ()
