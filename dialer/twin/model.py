@@ -65,6 +65,8 @@ _UNKNOWN = "I do not know that, but a colleague can tell you."
 _UNKNOWN_HI = "यह मुझे नहीं पता, लेकिन हमारे सहयोगी आपको बता सकते हैं।"
 _SORRY = "Sorry, I did not get that."
 _SORRY_HI = "माफ़ कीजिए, मैं समझ नहीं पाई।"
+_REGRET = "I am sorry about that."
+_REGRET_HI = "मुझे इसके लिए खेद है।"
 _WHEN = "Of course. When should we call you?"
 _WHEN_HI = "ज़रूर। हम आपको कब फोन करें?"
 
@@ -94,7 +96,8 @@ def _wish(prompt: Prompt, said: str) -> Decision | None:
     if words.HUMAN_PLEASE.search(heard) and not about_robot:
         return _choose(prompt, "transfer", "asked") or (_unknown(said), [])
     if words.ANNOYED.search(heard):
-        return _choose(prompt, "transfer", "frustrated") or (_sorry(said), [])
+        regret = _either(said, _REGRET, _REGRET_HI)
+        return _choose(prompt, "transfer", "frustrated") or (regret, [])
     return _later(prompt, said, heard) or _end(prompt, heard)
 
 
@@ -106,10 +109,21 @@ def _later(prompt: Prompt, said: str, heard: str) -> Decision | None:
     at = callback_time(said, prompt.now) if prompt.now is not None else None
     if at is not None:
         return _use(prompt, "schedule_callback", {"at": at.strftime("%Y-%m-%dT%H:%M")})
-    if words.BUSY.search(heard) or (words.CALL_ME.search(heard) and words.LATER.search(heard)):
-        has_tool = "schedule_callback" in prompt.tools
-        return (_either(said, _WHEN, _WHEN_HI), []) if has_tool else None
+    is_later = words.LATER.search(heard) or (was_asked and words.UNSURE.search(heard))
+    if words.BUSY.search(heard) or is_later:
+        return _ask_when(prompt, said)
     return None
+
+
+def _ask_when(prompt: Prompt, said: str) -> Decision | None:
+    """No time was named: left empty where the tool says that it may be, else asked for."""
+    tool = prompt.tools.get("schedule_callback")
+    if tool is None:
+        return None
+    told = (str(schema.get("description") or "") for schema in tool.parameters.values())
+    if any("empty" in each for each in told):
+        return _use(prompt, tool.name, {"at": ""})
+    return _either(said, _WHEN, _WHEN_HI), []
 
 
 def _end(prompt: Prompt, heard: str) -> Decision | None:
@@ -117,11 +131,11 @@ def _end(prompt: Prompt, heard: str) -> Decision | None:
     is_yes_no = prompt.asking is not None and prompt.asking.type == "yes_no"
     is_refusal = words.NO_NEED.search(heard) is not None and not is_yes_no
     if words.WRONG_PERSON.search(heard):
-        return _choose(prompt, "end_call", "wrong_person")
+        return _end_call(prompt, "wrong_person")
     if words.NOT_INTERESTED.search(heard) or is_refusal:
-        return _choose(prompt, "end_call", "not_interested")
+        return _end_call(prompt, "not_interested")
     if words.GOODBYE.search(heard):
-        return _choose(prompt, "end_call", "finished")
+        return _end_call(prompt, "finished")
     return None
 
 
@@ -244,16 +258,19 @@ def _use(prompt: Prompt, name: str, values: Mapping[str, str]) -> Decision | Non
 
 
 def _choose(prompt: Prompt, name: str, reason: str) -> Decision | None:
-    """Use a tool that takes one of several reasons; the first it knows if it does not know ours."""
+    """Use a tool that takes this reason, or None."""
     tool = prompt.tools.get(name)
-    if tool is None:
-        return None
-    key = _parameter(tool, reason) or next(iter(tool.parameters), None)
-    if key is None:
-        return "", [_call(name, {})]
-    allowed = tool.parameters[key].get("enum")
-    known = reason if not isinstance(allowed, list) or reason in allowed else str(allowed[0])
-    return "", [_call(name, {key: known})]
+    key = _parameter(tool, reason) if tool is not None else None
+    return ("", [_call(name, {key: reason})]) if key is not None else None
+
+
+def _end_call(prompt: Prompt, reason: str) -> Decision | None:
+    """End for this reason, or for the first the tool knows: who leaves must not be held."""
+    tool = prompt.tools.get("end_call")
+    if tool is None or (known := _choose(prompt, tool.name, reason)):
+        return known if tool is not None else None
+    key, schema = next(iter(tool.parameters.items()), ("", {}))
+    return "", [_call(tool.name, {key: str(schema["enum"][0])} if schema.get("enum") else {})]
 
 
 def _parameter(tool: Tool, value: str) -> str | None:

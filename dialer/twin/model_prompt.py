@@ -13,14 +13,16 @@ from datetime import datetime
 from typing import Any
 
 _QUESTION = re.compile(
-    r"^\s*- (?P<id>\S+) \((?P<type>\w+)(?:, choices: (?P<choices>[^)]*))?[^)]*\): (?P<ask>.+)$"
+    r"^\s*- (?P<id>\S+) \((?P<type>\w+)(?:, choices: (?P<choices>.*?))?\): (?P<ask>.+)$"
 )
 _KNOWLEDGE = "What you know:"
 _HEADER = re.compile(r"^\S[^.?!]{0,80}:$")
 _SENTENCE = re.compile(r"(?<=[.!?।])\s+")
 _NOW = re.compile(r"Local time: (\d{4}-\d\d-\d\dT\d\d:\d\d)")
 _ASKING = re.compile(r"Now asking: *([^\s,]+)")
-_BUSINESS = re.compile(r"\b(?:on behalf of|calling for|calls? for|work for) ((?:[A-Z][\w&-]*\s?)+)")
+_BUSINESS = re.compile(
+    r"\b(?:on behalf of|calling for|calls? for|work for|from) ((?:[A-Z][\w&-]*\s?)+)"
+)
 NOTHING = "nothing"
 
 

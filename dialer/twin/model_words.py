@@ -82,7 +82,7 @@ ANNOYED = any_of(
     "बकवास|परेशान|गुस्सा|तंग आ|सुन नहीं रह{x*}|दिमाग खराब",
 )
 CALL_ME = any_of(
-    r"(?:call|phone|ring|contact|try|reach)(?: me| us)?(?: back| again)?",
+    r"call(?: me| us)?(?: back| again)?|(?:phone|ring|contact|try|reach) (?:me|us)",
     r"talk (?:later|tomorrow|then)",
     r"(?:call|phone|fon|baat) (?:{x} )?(?:karo|karna|karen|karein|kijiye|kijiyega|kariye|kar|"
     r"kariyega|karenge|karte|lagana)",
@@ -98,7 +98,7 @@ BUSY = any_of(
     "no time(?: now| right now)?|cant talk|cannot talk|gaadi chala{x*}|vyast|samay nahi|time nahi",
     "व्यस्त|मीटिंग में|समय नहीं|टाइम नहीं|गाड़ी चला{x*}|बिजी",
 )
-ASKED_WHEN = any_of("when (?:should|may|can|shall) (?:we|i) call", "कब फोन")
+ASKED_WHEN = any_of("when (?:should|may|can|shall) (?:we|i) call", "कब (?:फोन|काल)")
 
 NOT_INTERESTED = any_of(
     "not (?:{x} )?interested|no interest|uninterested|dont care",

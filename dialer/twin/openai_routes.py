@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
 import uuid
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from dialer.twin.exchange import Exchange
 from dialer.twin.faults import LLM_FAULTS, Fault, FaultKind
+from dialer.twin.latency import by_p95
 from dialer.twin.model import ModelReply, answer
 from dialer.twin.openai_cache import PromptCache
 from dialer.twin.openai_chunks import (
@@ -29,7 +29,6 @@ from dialer.twin.openai_request import MODELS, ApiError, ChatRequest, read_reque
 
 VENDOR = "openai"
 STALL_S = 60.0
-P95 = 1.6449  # of the standard normal distribution
 LOOK_S = 0.02  # how often a waiting reply looks whether anybody still listens
 RETRY_AFTER_MS = "1000"
 
@@ -45,6 +44,9 @@ class OpenAIRoutes:
         self._vendors = exchange.vendors
         self._cache = PromptCache()
         self._random = random.Random(exchange.config.seed)
+        self._latency = by_p95(
+            exchange.config.llm_first_token_ms, exchange.config.llm_first_token_p95_ms
+        )
 
     def routes(self) -> Iterable[web.RouteDef]:
         return [
@@ -183,14 +185,9 @@ class OpenAIRoutes:
         return self._config.llm_token_ms / 1000
 
     def _first_token_s(self, fault: Fault | None) -> float:
-        """Drawn from the log-normal distribution with the configured median and p95."""
         if fault is not None and fault.kind is FaultKind.LLM_SLOW:
             return fault.delay_s
-        median_ms = self._config.llm_first_token_ms
-        if median_ms <= 0:
-            return 0.0
-        spread = math.log(max(1.0, self._config.llm_first_token_p95_ms / median_ms)) / P95
-        return self._random.lognormvariate(math.log(median_ms), spread) / 1000
+        return self._latency.draw(self._random)
 
 
 def _envelope(chat: ChatRequest) -> Envelope:

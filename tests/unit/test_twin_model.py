@@ -210,6 +210,20 @@ def test_who_names_no_time_is_asked_for_one_and_then_understood(said: str) -> No
     assert used(then) == [("schedule_callback", {"at": "2026-11-24T18:00"})]
 
 
+def test_a_time_that_may_stay_empty_is_left_empty() -> None:
+    at = {"type": "string", "description": "local time; empty if not named"}
+    tools = [tool("schedule_callback", at=at)]
+    assert used(reply("call me later", tools=tools)) == [("schedule_callback", {"at": ""})]
+    asked = "When may we call you? Please tell me a day and a time."
+    then = reply("I don't know", before=asked, tools=tools)
+    assert used(then) == [("schedule_callback", {"at": ""})]
+
+
+def test_a_reason_that_is_not_offered_transfers_nobody() -> None:
+    given = reply("this is ridiculous", tools=[tool("transfer", reason=one_of("asked"))])
+    assert given.calls == () and given.text == "I am sorry about that."
+
+
 @pytest.mark.parametrize(
     ("asking", "said", "reason"),
     [
