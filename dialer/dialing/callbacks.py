@@ -237,8 +237,7 @@ async def _on_input(tx: Tx, heard: Heard, form: Form) -> None:
 async def _on_transfer(tx: Tx, heard: Heard, form: Form) -> None:
     """The carrier fetches what the call goes on with, or tells of the transfer's leg."""
     if heard.after == "leg":
-        if read.read_dial_event(form).action == "hangup":
-            await ledger.change(tx, heard.held, has_transfer_leg=False)
+        await _on_leg(tx, heard, read.read_dial_event(form).action)
         return
     request = read.read_answer(form)
     if request.is_over:
@@ -252,6 +251,18 @@ async def _on_transfer(tx: Tx, heard: Heard, form: Form) -> None:
         await _after_stream(tx, heard)
     elif heard.goes_on == "voicemail":
         await establish(tx, heard.held, Disposition.VOICEMAIL_LEFT)
+
+
+async def _on_leg(tx: Tx, heard: Heard, action: str | None) -> None:
+    """A leg that was answered is told of before it ends; where the hangup overtook that, the lead
+    was held for one that nobody had answered."""
+    attempt = heard.attempt
+    if action == "hangup":
+        await ledger.change(tx, heard.held, has_transfer_leg=False)
+    elif action in ledger.ANSWERING and attempt.state == AttemptState.ENDED:
+        is_handed_over = attempt.after_stream == AfterStream.HAND_OVER
+        if is_handed_over and attempt.disposition == Disposition.CALLBACK:
+            await establish(tx, heard.held, Disposition.TRANSFERRED)
 
 
 async def _after_stream(tx: Tx, heard: Heard) -> None:

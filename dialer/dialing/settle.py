@@ -23,7 +23,7 @@ from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
 from dialer.domain.retry import EnrolmentState, NextStep, after_call, after_refusal
 from dialer.store import campaigns, carrier, enrolments, lines
-from dialer.store.attempts import Held, change
+from dialer.store.attempts import Held, change, has_reached_person
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 
@@ -46,8 +46,13 @@ async def lock_to_pause(tx: Tx, *, code: int | None = None, refusal: str | None 
 
 
 async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> None:
-    """The call is over: classify it, free the line, decide the lead's next step."""
+    """The call is over: classify it, free the line, decide the lead's next step.
+
+    Who hung up before the person they were handed to had answered is to be called by one.
+    """
     outcome = outcome_of(facts)
+    if held.attempt.has_transfer_leg and not await has_reached_person(tx, held.attempt.id):
+        await establish(tx, held, Disposition.CALLBACK)
     cost_usd = values.get("cost_usd", held.attempt.cost_usd)
     attempt = await change(
         tx,

@@ -18,6 +18,9 @@ from dialer.store.tables import attempts, carrier_events, enrolments
 
 a = attempts.c
 
+#: What the carrier says of a transfer's leg (`DialAction`) once a person is on it.
+ANSWERING = ("answer", "connected")
+
 
 @dataclass(slots=True)
 class Held:
@@ -126,6 +129,22 @@ async def keep_event(
         .returning(carrier_events.c.kind)
     )
     return result.first() is not None
+
+
+async def has_reached_person(tx: Tx, attempt_id: UUID) -> bool:
+    """True once the carrier has told that the leg of the call's transfer was answered."""
+    c = carrier_events.c
+    found = await tx.scalar(
+        select(c.kind)
+        .where(
+            c.account_id == tx.account_id,
+            c.attempt_id == attempt_id,
+            c.kind == "transfer",
+            c.body["DialAction"].astext.in_(ANSWERING),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def in_states(

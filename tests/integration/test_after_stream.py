@@ -226,11 +226,35 @@ async def test_when_nobody_is_free_a_person_is_to_call_back(
     assert (lead.state, lead.disposition) == ("done", "callback")
 
 
-async def test_the_end_of_the_call_frees_a_leg_nobody_told_us_of(floor: Floor, client: Web) -> None:
+async def handed_over(floor: Floor, client: Web) -> Carrier:
+    """A call whose transfer rings."""
     carrier = await answered(floor, client)
     await carrier.post("answer", Event="StartApp")
     await carrier.desk.hand_over()
     await carrier.post("transfer", "stream")
+    return carrier
+
+
+async def test_who_hangs_up_before_anybody_answered_is_to_be_called(
+    floor: Floor, client: Web
+) -> None:
+    carrier = await handed_over(floor, client)
+    await carrier.post("hangup", **TALKED)
+    assert (await floor.lead(ASHA)).disposition == "callback"
+    await carrier.post("transfer", "leg", DialAction="connected")  # the hangup overtook it
+    lead = await floor.lead(ASHA)
+    assert (lead.state, lead.disposition) == ("done", "transferred")
+
+
+async def test_who_hangs_up_on_a_person_was_transferred(floor: Floor, client: Web) -> None:
+    carrier = await handed_over(floor, client)
+    await carrier.post("transfer", "leg", DialAction="answer")
+    await carrier.post("hangup", **TALKED)
+    assert (await floor.lead(ASHA)).disposition == "transferred"
+
+
+async def test_the_end_of_the_call_frees_a_leg_nobody_told_us_of(floor: Floor, client: Web) -> None:
+    carrier = await handed_over(floor, client)
     assert (await carrier.attempt()).has_transfer_leg
     await carrier.post("hangup", **TALKED)
     assert not (await carrier.attempt()).has_transfer_leg
@@ -239,10 +263,8 @@ async def test_the_end_of_the_call_frees_a_leg_nobody_told_us_of(floor: Floor, c
 async def test_recovery_frees_the_leg_of_a_call_whose_end_it_found(
     floor: Floor, client: Web
 ) -> None:
-    carrier = await answered(floor, client)
-    await carrier.post("answer", Event="StartApp")
-    await carrier.desk.hand_over()
-    await carrier.post("transfer", "stream")
+    carrier = await handed_over(floor, client)
+    await carrier.post("transfer", "leg", DialAction="answer")
     async with floor.db.begin() as tx:
         begun_at = tx.now
     floor.carrier.finished.append(
@@ -261,9 +283,8 @@ async def test_a_machine_on_the_stream_gets_the_message_after_its_beep(
     carrier = await answered(floor, client, voicemail=LEAVES)
     await carrier.post("answer", Event="StartApp")
     await carrier.post("machine", Machine="true")
-    url = floor.placing.urls.after(carrier.attempt_id, "stream")
-    assert floor.carrier.transfers == [("call-1", url)]
-    assert (await carrier.desk.news()).is_machine
+    assert (await carrier.desk.news()).is_machine, "its session closes the stream"
+    assert floor.carrier.transfers == [], "which would leave the message twice"
     await carrier.desk.settle(Disposition.INCOMPLETE, None)  # who talked to it may think so
     document = await carrier.post("transfer", "stream")
     assert (tags(document), document[0].get("beep")) == (["Wait", "Speak", "Hangup"], "true")
