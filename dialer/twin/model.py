@@ -181,7 +181,7 @@ def _value(question: Question, said: str) -> str | None:
     match question.type:
         case "yes_no":
             is_clear = words.YES.search(heard) or words.NO.search(heard)
-            return bare if is_clear else None
+            return (words.plain_side(bare) or bare) if is_clear else None
         case "number":
             return bare if has_number(said) else None
         case "date":

@@ -153,6 +153,21 @@ NO = any_of(
     "nahi|nahin|nahee|nai|nhi|na|bilkul nahi|नहीं|नही|ना|मत",
 )
 
+_PLAIN_YES = any_of("yes|yeah|yep|yup|haan|han|haanji|हां")
+_PLAIN_NO = any_of("no|nope|nah|nahi|nahin|नहीं|नही")
+
+
+def plain_side(text: str) -> str | None:
+    """``no`` of "No, it is rented": the word it begins with, where the rest may be read as its
+    contrary but does not say so; else None."""
+    heard = flat(text)
+    for one, other, contrary in ((_PLAIN_YES, _PLAIN_NO, NO), (_PLAIN_NO, _PLAIN_YES, YES)):
+        begins = one.match(heard, 1)
+        if begins and contrary.search(heard) and not other.search(heard):
+            return begins[0]
+    return None
+
+
 _QUESTION_WORDS = any_of(
     "what|whats|why|how|hows|who|whos|whose|when|where|which",
     "(?:do|does|did|can|could|will|would|should|are|have|has|may|shall) "
@@ -292,6 +307,10 @@ SAME_AS: dict[str, set[str]] = {
         "house": "ghar makaan घर मकान",
         "apartment": "flat फ्लैट अपार्टमेंट",
         "shop": "dukaan dukan दुकान",
+        "concrete": "कंक्रीट pakka pakki पक्का पक्की",
+        "tin": "टिन टीन",
+        "tiled": "tile tiles टाइल टाइल्स khaprail खपरैल",
+        "sheet": "शीट chadar चादर",
         "petrol": "पेट्रोल",
         "diesel": "डीजल",
         "yes": "haan हां",
