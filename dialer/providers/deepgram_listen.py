@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
 from typing import Any
@@ -114,8 +114,8 @@ class DeepgramRecogniser:
         self._sent_bytes = 0
         self._billed_s: float | None = None
         self._odd: set[str] = set()
-        self._writer = asyncio.create_task(self._guarded(self._write()))
-        self._reader = asyncio.create_task(self._guarded(self._read()))
+        self._writer = asyncio.create_task(self._guarded(self._write))
+        self._reader = asyncio.create_task(self._guarded(self._read))
 
     @property
     def audio_s(self) -> float:
@@ -152,6 +152,8 @@ class DeepgramRecogniser:
             self._writer.cancel()
             self._reader.cancel()
             ends = await asyncio.gather(self._writer, self._reader, return_exceptions=True)
+            self._is_over = True  # the reader may never have begun
+            self._news.set()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
@@ -214,11 +216,11 @@ class DeepgramRecogniser:
                 self._unread.append(heard)
                 self._news.set()
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work``; what ends it early is the failure that `send` and `events` raise."""
         try:
             with socket_errors(PROVIDER):
-                await work
+                await work()
         except ProviderError as error:
             if not self._is_closing:
                 self._fail(error)

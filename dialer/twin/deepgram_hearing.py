@@ -52,7 +52,7 @@ class Hearing:
         self._options = options
         self._request_id = request_id
         self._new_habits = new_habits
-        self._habits = new_habits()
+        self._habits = Habits()
         self._is_talk = False
         self._loud_s = 0.0  # of the sound that goes on now
         self._sound_ends_s = 0.0  # the last sound, in the stream
