@@ -90,7 +90,7 @@ def _instant(text: str, now_local: datetime, zone: ZoneInfo) -> datetime | Uncle
     words = words_of(text)
     if (pause := _pause(words)) is not None:
         return now_local.astimezone(UTC) + pause  # in UTC: a pause is not wall time
-    days = list(dict.fromkeys(days_in(text, now_local.date())))
+    days = days_in(text, now_local.date())
     if len(days) > 1:
         return Unclear("more than one day was heard")
     moment = _time_of_day(clean(text), words)

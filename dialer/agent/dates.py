@@ -96,7 +96,7 @@ _TAARIKH = frozenset(words_of("tarikh taarikh tareekh तारीख"))
 def read_date(text: str, now_local: datetime) -> date | Unclear:
     """Return the one day ``text`` names; ``now_local`` is the wall clock at the callee."""
     try:
-        found = list(dict.fromkeys(days_in(text, now_local.date())))
+        found = days_in(text, now_local.date())
     except (ValueError, OverflowError):
         return Unclear("there is no such day in the calendar")
     if not found:
@@ -115,22 +115,32 @@ def read_keyed_date(keys: str) -> date | Unclear:
     return read_date(f"{keys[:2]}/{keys[2:4]}/{keys[4:]}", datetime(2000, 1, 1))
 
 
-def days_in(text: str, today: date) -> Iterator[date]:
-    """Yield each day named in ``text``; raise `ValueError` for one that does not exist."""
+def days_in(text: str, today: date) -> list[date]:
+    """Return the days named in ``text``, each once; raise `ValueError` for one that does not
+    exist. A weekday beside its date, "Tuesday, the 1st", names no other day."""
+    found = list(_days(text, today))
+    dated = {day for day, is_weekday in found if not is_weekday}
+    weekdays = {day.weekday() for day in dated}
+    days = (day for day, is_weekday in found if not (is_weekday and day.weekday() in weekdays))
+    return list(dict.fromkeys(days))
+
+
+def _days(text: str, today: date) -> Iterator[tuple[date, bool]]:
+    """Yield each day, and whether only its weekday was named."""
     text = clean(text)
     for match in _ISO.finditer(text):
-        yield date(int(match[1]), int(match[2]), int(match[3]))
+        yield date(int(match[1]), int(match[2]), int(match[3])), False
     text = _ISO.sub(" ", text)
     for match in _NUMERIC.finditer(text):  # day first, as India writes
         year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
-        yield date(year, int(match[2]), int(match[1]))
+        yield date(year, int(match[2]), int(match[1])), False
     words = words_of(_NUMERIC.sub(" ", text))
     at = 0
     while at < len(words):
         for reader in _READERS:
             if (read := reader(words, at, today)) is not None:
                 day, size = read
-                yield day
+                yield day, reader is _weekday
                 at += size
                 break
         else:

@@ -21,11 +21,15 @@ _AUTOMATED = re.compile(
     r"मशीन|वर्चुअल|आर्टिफिशियल|ऑटोमेटेड|swachalit) "
 )
 _RECORDED = re.compile(r" (?:record|recorded|recording|recordings|रिकॉर्ड|रिकार्ड|रिकॉर्डिंग) ")
+_SAY = "say|saying|tell|telling|press|ask|asking|reply|बोलिए|कहिए|कहें|दबाएं|बोलें|kahiye|boliye"
+_STOP = (
+    "stop|opt out|unsubscribe|not call|do not call|don't call|remove|कॉल मत|फोन मत|call mat|"
+    "phone mat|बंद|band"
+)
 _HOW_TO_STOP = re.compile(
-    r" (?:say|saying|tell|telling|press|ask|asking|reply|to|बोलिए|कहिए|कहें|दबाएं|बोलें|kahiye|boliye) "
-    r"(?:\S+ ){0,6}?(?:stop|opt out|unsubscribe|not call|do not call|don't call|remove|"
-    r"कॉल मत|फोन मत|call mat|phone mat|बंद|band) "
-    r"| (?:बंद|मत|band|mat) (?:\S+ ){0,6}?(?:बोलिए|कहिए|कहें|दबाएं|बोलें|kahiye|boliye) "
+    rf" (?:{_SAY}) (?:\S+ ){{0,6}}?(?:{_STOP}) "
+    r"| to (?:stop|opt out|unsubscribe|be removed|not be called) "
+    rf"| (?:बंद|मत|band|mat) (?:\S+ ){{0,6}}?(?:{_SAY}) "
 )
 
 

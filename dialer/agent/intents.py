@@ -75,6 +75,10 @@ _IMPERATIVE = (
 _MAT = r"(?:mat|mt|nahi|nahin|nai|na|मत|नहीं|ना|न)"
 
 _OPT_OUT_ANYWHERE = _compiled(
+    rf" (?:do not|don't|dont|never)(?: ever| please)* "
+    rf"(?:call|phone|ring|contact|disturb|bother|trouble){_ME} "
+    r"(?:again|anymore|any more|ever)(?= )(?! (?:today|tonight|now|tomorrow|before|until|till|"
+    r"this|in|on|at|later|so) )",
     r"(?<!n't)(?<! not)(?<! never)(?<! won't) (?:stop|quit) "
     r"(?:calling|phoning|ringing|contacting|bothering|disturbing|troubling|harassing)(?= )",
     r"(?<!n't)(?<! not)(?<! never) stop "
@@ -99,9 +103,6 @@ _OPT_OUT_ANYWHERE = _compiled(
 _OPT_OUT_UNTIMED = _compiled(
     rf" (?:do not|don't|dont|never)(?: you)?(?: ever| please)* "
     rf"(?:call|phone|ring|contact|disturb|bother|trouble){_ME}{_FOR_GOOD} $",
-    rf" (?:do not|don't|dont|never)(?: ever| please)* "
-    rf"(?:call|phone|ring|contact|disturb|bother|trouble){_ME} "
-    r"(?:again|anymore|any more|ever)(?= )",
     r" (?:do not|don't|dont) want (?:to (?:get|receive|have) )?(?:any |your |these |more |such )*"
     r"(?:phone )?calls?(?= )",
     r" (?:do not|don't|dont) want (?:you|anyone|anybody) to call(?= )",
@@ -150,8 +151,9 @@ _HUMAN = _compiled(
     rf" (?:get|give|find) me {_A}{_PERSON}(?= )",
     rf" (?:want|need|like|prefer) {_A}(?:person|human|human being|operator|representative)(?= )",
     r" (?:real|live|actual) (?:person|human|agent)(?: please)? $",
-    rf"^ (?:{_A}(?:person|human|human being|operator|representative|agent|manager|executive)"
-    rf"(?: please)?|please {_A}(?:operator|representative|human|agent)) $",
+    # Alone, "manager" may also be the answer to a question.
+    rf"^ (?:please )?{_A}(?:person|human|human being|operator|representative)(?: please)? $",
+    rf"^ {_A}(?:agent|manager|executive|supervisor) please $",
     rf" (?:{_INSAAN}|kisi {_INSAAN}) (?:se|sey|से) (?:baat|bat|बात)",
     r" (?:kisi|किसी|kisi aur|किसी और) (?:se|से) (?:baat|bat|बात) "
     r"(?:karao|karwao|karvao|kara|karwa|करा|कराओ|करवा|करवाओ|कराइए|करवाइए|karaiye|karwaiye)",

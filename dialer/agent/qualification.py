@@ -124,7 +124,7 @@ class Qualification:
         if self._idle > MOST_IDLE:
             return self._end(self._sheet.verdict(), self._script.goodbye)
         if intent is Intent.ROBOT:
-            return [_fixed(self._words.i_am_automated), *self._next()]
+            return self._next_after(self._words.i_am_automated)
         # What the model said last only the model can say again.
         if intent is Intent.REPEAT and not self._model_spoke:
             return self._next()
@@ -200,7 +200,7 @@ class Qualification:
         self._silences += 1
         if self._silences > MOST_SILENCES or self._idle > MOST_IDLE:
             return self._end(self._sheet.verdict(), _line(self._words.nobody_there))
-        return [_fixed(self._words.still_there), *self._next()]
+        return self._next_after(self._words.still_there)
 
     def fail(self, now: datetime) -> Moves:
         if self._has_ended:
@@ -223,7 +223,7 @@ class Qualification:
         self._mumbles += 1
         if self._mumbles > MOST_MUMBLES or self._idle > MOST_IDLE:
             return self._end(self._sheet.verdict(), _line(self._words.nobody_there))
-        return [_fixed(self._words.not_heard), *self._next()]
+        return self._next_after(self._words.not_heard)
 
     def _next(self) -> list[Move]:
         """Say what is owed of the opening, then the open question; without one, end by rule."""
@@ -235,12 +235,17 @@ class Qualification:
             moves.append(self._spoken.ask(question.id, self._script.asks[question.id]))
         return moves or [_fixed(self._words.say_again)]
 
+    def _next_after(self, words: str) -> list[Move]:
+        """Say ``words`` before what comes next, unless that is the end."""
+        following = self._next()
+        return following if self._has_ended else [_fixed(words), *following]
+
     def _follow_up(self, *, is_asked_back: bool) -> Moves:
         """An answer was unclear: say what is expected, or leave the question."""
         current = self._sheet.current
         if not self._sheet.was_unclear() or current is None:
-            return [_fixed(self._words.let_us_go_on), *self._next()]
-        return () if is_asked_back else [self._script.expects(current.id).say(), *self._next()]
+            return self._next_after(self._words.let_us_go_on)
+        return () if is_asked_back else self._next_after(self._script.expects(current.id).text)
 
     def _finish(self) -> list[Move]:
         """All was asked."""

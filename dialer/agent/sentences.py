@@ -23,6 +23,7 @@ class Sentences:
     expects: Mapping[str, str]
     not_heard: str
     say_again: str
+    one_moment: str
     still_there: str
     let_us_go_on: str
     opted_out: str
@@ -56,6 +57,7 @@ ENGLISH: Final = Sentences(
     },
     not_heard="Sorry, I did not hear you well.",
     say_again="Sorry, could you say that again?",
+    one_moment="One moment, please.",
     still_there="Are you still there?",
     let_us_go_on="All right, let us go on.",
     opted_out="I am sorry for the disturbance. We will not call you again. Goodbye.",
@@ -90,6 +92,7 @@ HINDI: Final = Sentences(
     },
     not_heard="माफ़ कीजिए, आपकी आवाज़ ठीक से नहीं आई।",
     say_again="माफ़ कीजिए, क्या आप फिर से कहेंगे?",
+    one_moment="एक क्षण दीजिए।",
     still_there="क्या आप लाइन पर हैं?",
     let_us_go_on="ठीक है, आगे बढ़ते हैं।",
     opted_out="असुविधा के लिए माफ़ कीजिए। हम आपको फिर कॉल नहीं करेंगे। नमस्ते।",
