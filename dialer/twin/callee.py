@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
@@ -37,6 +38,38 @@ class Reaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     after_s: float = 3.0
 
 
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing a person says or does in a talk over a <Stream>, when it is time for it.
+
+    hears: a regular expression, whatever the case, looked for in the agent's words since the
+        person last spoke, punctuation included; empty: anything, recognised or not.
+    after_ms: from the agent's last sound to the reaction.
+    interrupts_after_ms: talk over the agent, so long after its talkspurt began or, with ``hears``,
+        after the words were heard. A line that ``hears`` is said at the agent's end otherwise.
+    mumbles: the sound of ``says`` without its words.
+    times: how often the line is used; null: always.
+
+    Words come first, then keys, then the hang-up.
+    """
+
+    hears: str = ""
+    says: str = ""
+    keys: str = ""
+    hang_up: bool = False
+    mumbles: bool = False
+    after_ms: int = 400
+    interrupts_after_ms: int | None = None
+    times: int | None = 1
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.hears)
+        except re.error as error:
+            raise ValueError(f"hears is no regular expression: {error}") from error
+        if set(self.keys) - set("0123456789*#ABCD"):
+            raise ValueError(f"keys: expected 0-9 * # A-D, found {self.keys!r}")
+
+
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One person. The nth prompt of a call meets ``reactions[n]``; the last one repeats.
 
@@ -46,6 +79,13 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     greeting_s: from a voicemail's answer to its beep.
     machine_after_s: from the answer to the verdict of machine detection.
     attempts: what the phone does on its first, second, ... ring; the last one repeats.
+
+    Over a <Stream>, which runs at real speed whatever the time scale:
+    greets: said as soon as the stream is there. A voicemail's own words until the beep.
+    talk: the first line that is not used up and matches is what happens. Without any, the
+        ``reactions`` are: each when the agent has ended.
+    patience_ms: so much silence of the agent counts as its end.
+    mumbles: nothing this person says has words.
     """
 
     name: str = "scripted"
@@ -58,6 +98,12 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     machine_after_s: float = 2.5
     attempts: tuple[Script, ...] = ()
     faults: tuple[Fault, ...] = ()
+    greets: str = ""
+    talk: tuple[Line, ...] = ()
+    language: str = "en-IN"
+    voice: str = ""
+    patience_ms: int = 350
+    mumbles: bool = False
 
     def on_ring(self, index: int) -> Script:
         """The script of this phone's ring number ``index``, counted from 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,18 @@ class Heard:
 
 
 @dataclass(slots=True, eq=False)
+class StreamRecord:
+    """One <Stream> of a call, for REST. ``stop`` ends it."""
+
+    stream_id: str
+    service_url: str
+    attributes: Mapping[str, str]
+    started_at: datetime
+    ended_at: datetime | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True, eq=False)
 class Call:
     """One leg. Times are product time; the state only moves forward."""
 
@@ -93,6 +105,7 @@ class Call:
     moved_to: Page | None = None
     transfers: int = 0
     streams: int = 0  # <Stream>s that are open or opening; Plivo allows one
+    stream_records: list[StreamRecord] = field(default_factory=list)
     streaming: bool = False  # inside a keepCallAlive stream: a transfer waits until it yields
     prompts: int = 0  # GetInput and GetDigits met so far
     keypad: asyncio.Queue[Heard] | None = None  # where keys and words go while somebody listens

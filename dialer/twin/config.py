@@ -36,8 +36,8 @@ class TwinConfig:
     """Everything a twin is told at its start. Seconds are before ``time_scale``.
 
     ``time_scale`` shortens the waits of phones and people (0.1: ten times faster). It does not
-    touch limits per second (CPS, REST rate), HTTP timeouts or the owner's grace: those meet a
-    product that runs at real speed.
+    touch limits per second (CPS, REST rate), HTTP timeouts, the media of a <Stream> or the
+    owner's grace: those meet a product that runs at real speed.
     """
 
     host: str = "127.0.0.1"
@@ -76,6 +76,9 @@ class TwinConfig:
     dial_talk_s: float = 8.0  # how long a B-leg talks when its script does not say
     dial_timeout_s: float = 60.0
     strict_content_type: bool = True  # a document must be application/xml or text/xml
+
+    jitter_ms: float = 0.0  # a stream's frames are up to so late, in order, in bursts
+    stream_stop_event: bool = False  # say {"event":"stop"} before a stream's socket is closed
 
     answer_retries: int = 2  # answer_url without #rc: three tries in all
     answer_total_s: float = 60.0

@@ -23,6 +23,7 @@ from dialer.twin.params import Wording
 from dialer.twin.recognition import Library
 from dialer.twin.recordings import Recordings
 from dialer.twin.speech import Studio
+from dialer.twin.talks import Talks
 from dialer.twin.tasks import Tasks
 from dialer.twin.vendors import VendorLog
 
@@ -60,6 +61,7 @@ class Exchange:
         self.wording = Wording(config, clock)
         self.recordings = Recordings(clock)
         self.studio = Studio(Library())  # every voice of this twin, whoever's
+        self.talks = Talks()
         self.tasks = Tasks()
         self.vendors = VendorLog()
         self.queued: dict[str, Call] = {}
@@ -86,6 +88,7 @@ class Exchange:
         self.live.clear()
         self.finished.clear()
         self.recordings.clear()
+        self.talks.clear()
         self.faults.clear()
         self.directory.forget()
         self.ledger.reset()

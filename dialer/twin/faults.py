@@ -42,6 +42,15 @@ class FaultKind(StrEnum):
     SUBACCOUNT_SIGNED = "subaccount_signed"
     # Lists of calls (finished, live, queued) answer `status`.
     LIST_ERROR = "list_error"
+    # A bidirectional stream; `delay_s` is real time from its start, as its media is.
+    STREAM_REFUSED = "stream_refused"  # one connection attempt fails; three times: dropped
+    STREAM_CUT = "stream_cut"  # the connection is gone after `delay_s`
+    STREAM_STALLS = "stream_stalls"  # from `delay_s` on neither reads nor sends, for 20 s
+    SECOND_STREAM = "second_stream"  # goes on over a second socket, the first stays open
+    PLAYED_LOST = "played_lost"  # a checkpoint is reached and not told of
+    MEDIA_GAPS = "media_gaps"  # one frame in 25 never comes
+    MEDIA_BEFORE_START = "media_before_start"
+    GARBAGE_MEDIA = "garbage_media"  # wrong messages between the right ones; another call's start
     # The language model. It knows no phone: leave `phone` null, and name in `said` what the
     # callee's last words must hold for the fault to strike one conversation only.
     LLM_REFUSED = "llm_refused"  # `status`; 429 brings retry-after-ms

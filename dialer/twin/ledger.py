@@ -29,6 +29,7 @@ KEPT = {
     "input": "inputs",
     "ended": "ended",
     "note": "notes",
+    "talk": "talks",
 }
 
 

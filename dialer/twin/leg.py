@@ -45,8 +45,11 @@ async def ring(
 
 
 async def hang_up_after(exchange: Exchange, call: Call, wait_s: float, end: End) -> None:
-    """End the call ``wait_s`` from now, unless it ends before."""
+    """End the call ``wait_s`` from now, unless it ends before. Once it has a <Stream>, whose media
+    runs at real speed, these are real seconds."""
     await exchange.clock.sleep(wait_s)
+    if call.stream_records:
+        await asyncio.sleep(wait_s * max(0.0, 1 - exchange.clock.scale))
     exchange.end(call, end)
 
 

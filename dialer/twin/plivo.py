@@ -22,6 +22,7 @@ from dialer.twin.rest import gate
 from dialer.twin.rest_account import AccountRoutes
 from dialer.twin.rest_calls import CallRoutes
 from dialer.twin.rest_live import LiveRoutes
+from dialer.twin.rest_streams import StreamRoutes
 from dialer.twin.stream import stream
 
 VOCABULARY: dict[str, Run] = {
@@ -60,6 +61,6 @@ def new_exchange(
 def rest_application(exchange: Exchange) -> web.Application:
     """``/v1/Account/…``, to be mounted there."""
     app = web.Application(middlewares=[gate(exchange.config, exchange.ledger)])
-    for routes in (CallRoutes(exchange), LiveRoutes(exchange), AccountRoutes(exchange)):
-        app.add_routes(routes.routes())
+    for kind in (CallRoutes, LiveRoutes, StreamRoutes, AccountRoutes):
+        app.add_routes(kind(exchange).routes())
     return app

@@ -48,6 +48,13 @@ class Utterance:
     _next_word: int = 0
     _heard: list[tuple[int, int]] = field(default_factory=list)  # stretches of the recording
 
+    def goes_on(self, before: Utterance) -> bool:
+        """The same utterance, or the same recording from where ``before`` broke off."""
+        if self is before:
+            return True
+        begins = self._heard[0][0] if self._heard else 0
+        return self.recording is before.recording and begins >= before._position
+
 
 class Library:
     """Every recording of this twin, by its blocks. About 30 kB per second of recording."""
