@@ -17,6 +17,7 @@ import uvicorn
 from sqlalchemy import func, select
 
 from dialer.app.runtime import Runtime
+from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
 from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
@@ -27,12 +28,14 @@ from dialer.leads.spool import import_spooled
 from dialer.store.access import forget_idempotency_keys
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts
+from dialer.web.context import Context
 from dialer.web.server import build_web
 
 log = logging.getLogger(__name__)
 
 DRAIN_LIMIT_S = 20.0  # how long live calls may take to end after the first signal
 _PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
+_STREAMS_LIMIT_S = 3.0  # for a talk to write down its end, once its line was closed
 _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 _KEEP_REPLIES = timedelta(days=2)
 
@@ -95,10 +98,19 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(runtime: Runtime, sock: socket.socket) -> AsyncIterator[None]:
     """Serve HTTP on ``sock`` while the body runs."""
+    async with serving_web(runtime.context, sock):
+        yield
+
+
+@asynccontextmanager
+async def serving_web(context: Context, sock: socket.socket) -> AsyncIterator[None]:
+    """Serve the routes of ``context`` on ``sock`` while the body runs."""
     config = uvicorn.Config(
-        build_web(runtime.context),
+        build_web(context),
         http="httptools",
-        ws="websockets-sansio",
+        ws=StreamProtocol,
+        # Far above what the carrier may send: what is too large is counted, not the call's end.
+        ws_max_size=2 * 1024 * 1024,
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
@@ -176,6 +188,7 @@ async def _drain(runtime: Runtime, stop: Stop, *, has_web: bool) -> None:
     for task in (work, at_once):
         task.cancel()
     await asyncio.gather(work, at_once, return_exceptions=True)
+    await runtime.context.streams.close_all(_STREAMS_LIMIT_S)
 
 
 async def _finish(runtime: Runtime, *, has_web: bool) -> None:

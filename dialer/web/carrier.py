@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from litestar import Request, Response, WebSocket, post, websocket
+from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.params import FromPath
 
@@ -201,21 +201,6 @@ async def on_inbound(request: Request[Any, Any, Any], state: State) -> Response[
     return _document(plivo_xml.empty())
 
 
-@websocket("/plivo/{attempt:str}/{mac:str}/stream")
-async def on_stream(socket: WebSocket[Any, Any, Any]) -> None:
-    """No campaign of this version streams audio, so no upgrade is ever ours."""
-    refusal: list[Any] = [
-        {
-            "type": "websocket.http.response.start",
-            "status": _FORBIDDEN,
-            "headers": [(MARKER[0].encode(), MARKER[1].encode())],
-        },
-        {"type": "websocket.http.response.body", "body": b"", "more_body": False},
-    ]
-    for message in refusal:
-        await socket.send(message)
-
-
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -223,4 +208,4 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-ROUTES = [on_callback, on_inbound, on_stream]
+ROUTES = [on_callback, on_inbound]

@@ -17,6 +17,7 @@ from dialer.keys import Keys
 from dialer.providers.protocols import Carrier
 from dialer.store.attempts import CarrierIds
 from dialer.store.engine import Database
+from dialer.web.live_streams import LiveStreams, Talk
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,10 @@ class Background:
 
 @dataclass(frozen=True)
 class Context:
-    """``carrier_token`` signs callbacks; ``api_key`` is the operator's own, with all scopes."""
+    """``carrier_token`` signs callbacks; ``api_key`` is the operator's own, with all scopes.
+
+    ``talk`` serves the streams of this process; None: it takes none.
+    """
 
     db: Database
     keys: Keys
@@ -60,6 +64,8 @@ class Context:
     api_key: str
     data_dir: Path
     background: Background = field(default_factory=Background)
+    talk: Talk | None = None
+    streams: LiveStreams = field(default_factory=LiveStreams)
 
     def end_calls_later(self, calls: Sequence[CarrierIds]) -> None:
         """End calls at the carrier once the deciding transaction has committed."""

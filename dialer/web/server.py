@@ -12,7 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 import dialer
 from dialer.store.engine import Tx
-from dialer.web import carrier, health
+from dialer.web import carrier, health, stream
 from dialer.web.api import ROUTES as API_ROUTES
 from dialer.web.context import Context
 from dialer.web.document import DocumentPlugin
@@ -35,7 +35,7 @@ def build_web(context: Context) -> Litestar:
         security=[{"bearer": []}],
     )
     return Litestar(
-        route_handlers=[api, *carrier.ROUTES, *health.ROUTES],
+        route_handlers=[api, *carrier.ROUTES, *stream.ROUTES, *health.ROUTES],
         middleware=[transactions],
         exception_handlers=HANDLERS,
         state=State({"context": context}),

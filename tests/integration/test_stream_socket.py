@@ -1,0 +1,459 @@
+"""The stream's WebSocket route over a real socket: who may come in, and that nothing that comes
+in, or does not, breaks it or leaves anything open."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from dialer.audio.mulaw import SILENT_FRAME
+from dialer.call.line import Cleared, Frame, Key, Line, Played
+from dialer.domain.attempt import AttemptState
+from dialer.store.engine import Database, create_engine
+from dialer.web.context import MARKER
+from dialer.web.live_streams import StreamStart
+from dialer.web.socket_line import StreamLimits
+from tests.integration.dialing_floor import ASHA, RAVI, Floor
+from tests.integration.stream_carrier import (
+    CALL,
+    FRAME,
+    Carrier,
+    Echo,
+    answered_call,
+    key,
+    media,
+    received,
+    serving_streams,
+    start,
+)
+
+
+@pytest.fixture
+async def call(floor: Floor) -> UUID:
+    return await answered_call(floor, ASHA)
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left_open() -> AsyncIterator[None]:
+    """Every socket and task of a test is gone at its end."""
+    tasks, sockets = _tasks(), _sockets()
+    yield
+    for _ in range(400):
+        if len(_sockets()) <= len(sockets) and _tasks() <= tasks:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"left open: {_tasks() - tasks}, {_sockets()} after {sockets}")
+
+
+def _tasks() -> set[asyncio.Task[object]]:
+    mine = asyncio.current_task()
+    return {task for task in asyncio.all_tasks() if task is not mine}
+
+
+def _sockets() -> list[str]:
+    """The open sockets of this process, the database's among them."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+        except OSError:  # the listing itself
+            continue
+    return [target for target in found if target.startswith("socket:")]
+
+
+async def closed(socket: ClientConnection) -> int:
+    """Read to the end; return the close code."""
+    async with asyncio.timeout(20):
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await socket.recv()
+    assert socket.close_code is not None
+    return socket.close_code
+
+
+def audio_of(message: dict[str, object]) -> bytes:
+    body = message["media"]
+    assert isinstance(body, dict)
+    assert (message["event"], body["contentType"], body["sampleRate"]) == (
+        "playAudio",
+        "audio/x-mulaw",
+        8000,
+    )
+    return base64.b64decode(body["payload"], validate=True)
+
+
+@contextmanager
+def logged(caplog: pytest.LogCaptureFixture, event: str) -> Iterator[list[Any]]:
+    found: list[Any] = []
+    with caplog.at_level(logging.INFO):
+        yield found
+    found += [record for record in caplog.records if record.msg == event]
+
+
+async def test_what_the_carrier_says_arrives_in_order_and_what_we_say_goes_out(
+    floor: Floor, call: UUID
+) -> None:
+    echo = Echo()
+    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
+        for chunk in (1, 2, 3):
+            await socket.send(media(chunk, bytes([chunk]) * 160))
+        spoken = [audio_of(await received(socket)) for _ in range(3)]
+        await socket.send(key("*"))
+        assert await received(socket) == {
+            "event": "checkpoint",
+            "streamId": "stream-1",
+            "name": "here",
+        }
+        await socket.send(json.dumps({"event": "playedStream", "name": "here"}))
+        await socket.send(key("5"))
+        assert await received(socket) == {"event": "clearAudio", "streamId": "stream-1"}
+        await socket.send(json.dumps({"event": "clearedAudio", "sequenceNumber": 0}))
+        await socket.send(key("#"))
+        assert await closed(socket) == 1000
+        await carrier.quiet()
+    assert spoken == [bytes([chunk]) * 160 for chunk in (1, 2, 3)]
+    assert echo.began == [StreamStart(call, CALL, "stream-1")]
+    frames = [Frame(at * 0.02, bytes([at + 1]) * 160) for at in range(3)]
+    assert echo.heard == [*frames, Key("*"), Played("here"), Key("5"), Cleared(), Key("#")]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
+async def test_an_upgrade_signed_over_any_form_of_the_public_url_is_let_in(
+    floor: Floor, call: UUID, scheme: str
+) -> None:
+    async with serving_streams(floor, Echo()) as carrier:
+        path = carrier.path(call)
+        headers = carrier.signed(path, scheme=scheme)
+        async with connect(carrier.url + path, additional_headers=headers) as socket:
+            await socket.send(start())
+            await socket.send(media(1))
+            assert audio_of(await received(socket)) == FRAME
+        await carrier.quiet()
+
+
+async def test_a_forged_upgrade_is_refused_before_any_query(floor: Floor, call: UUID) -> None:
+    other = uuid4()
+    floor.db = Database(create_engine("postgresql://127.0.0.1:1/nothing_listens_here"))
+    async with serving_streams(floor, Echo()) as carrier:
+        own, token = carrier.path(call), "not the token of anyone"
+        mac = carrier.context.keys.mac_of(call)
+        for path, headers in (
+            (own, {}),
+            (own, carrier.signed(own, token=token)),
+            (own, carrier.signed(carrier.path(other))),
+            (own, carrier.signed(own) | {"x-plivo-signature-v3-nonce": "1" * 20}),
+            (own + "?a=1", carrier.signed(own)),
+            (wrong := own.replace(mac, mac[::-1]), carrier.signed(wrong)),
+            (wrong := own.replace(str(call), str(other)), carrier.signed(wrong)),
+            (wrong := own.replace(str(call), "no-uuid"), carrier.signed(wrong)),
+        ):
+            assert await refusal(carrier, path, headers) == 403
+    async with serving_streams(floor, None) as carrier:  # a process that serves no streams
+        assert await refusal(carrier, own, carrier.signed(own)) == 403
+
+
+async def refusal(carrier: Carrier, path: str, headers: dict[str, str]) -> int:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(carrier.url + path, additional_headers=headers):
+            pass
+    assert refused.value.response.headers[MARKER[0]] == MARKER[1]
+    return refused.value.response.status_code
+
+
+BAD_MESSAGES = [
+    "this is not JSON",
+    "",
+    "[]",
+    "null",
+    '"media"',
+    '{"event": 1}',
+    '{"event": "never heard of"}',
+    '{"event": "media"}',
+    '{"event": "media", "media": []}',
+    media(9, FRAME, payload="not base64!"),
+    media(9, FRAME, payload=None),
+    media(9, b""),
+    media(9, FRAME, contentType="audio/x-l16", sampleRate=16000),
+    media(9, FRAME, track="outbound"),
+    media(9, bytes(50_000)),
+    json.dumps({"event": "media", "media": {"payload": "A" * 1024 * 1024}}),
+    key("E"),
+    key(""),
+    start("stream-2", encoding="audio/x-l16"),
+    '{"event": "playedStream"}',
+    '{"event": "playFailed", "reason": "wrong"}',
+    '{"event": "error", "reason": "buffer_overflow"}',
+    "[" * 50_000,
+    b"\xff\xfe\x00",
+    b"{}",
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "when"),
+    [
+        *((raw, "before start") for raw in BAD_MESSAGES),
+        *((raw, "later") for raw in [*BAD_MESSAGES, start("stream-2")]),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+async def test_a_bad_message_is_counted_once_and_survived(
+    floor: Floor, call: UUID, raw: str | bytes, when: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = Echo()
+    with logged(caplog, "stream_messages_bad") as lines:
+        async with serving_streams(floor, echo) as carrier, carrier.upgraded(call) as socket:
+            if when == "before start":
+                await socket.send(raw)
+            await socket.send(start())
+            await socket.send(media(1))
+            assert audio_of(await received(socket)) == FRAME
+            if when == "later":
+                await socket.send(raw)
+            await socket.send(media(2, SILENT_FRAME))
+            assert audio_of(await received(socket)) == SILENT_FRAME
+            await socket.send(key("#"))
+            assert await closed(socket) == 1000
+            await carrier.quiet()
+    assert [event.audio for event in echo.heard if isinstance(event, Frame)] == [
+        FRAME,
+        SILENT_FRAME,
+    ]
+    (line,) = lines
+    assert sum(line.counts.values()) == 1, line.counts
+    assert len(str(line.counts)) < 60  # a reason, and nothing of what was said
+
+
+async def test_a_text_message_that_is_not_utf8_does_not_end_the_call(
+    floor: Floor, call: UUID
+) -> None:
+    async with serving_streams(floor, Echo()) as carrier, carrier.streaming(call) as socket:
+        await socket.send(b'{"event": "\xff"}', text=True)
+        await socket.send(media(1))
+        assert audio_of(await received(socket)) == FRAME
+    await carrier.quiet()
+
+
+async def test_frames_out_of_order_are_put_in_order_and_lost_ones_are_silence(
+    floor: Floor, call: UUID
+) -> None:
+    echo = Echo()
+    frames = {chunk: bytes([chunk]) * 160 for chunk in (1, 2, 3, 5, 6)}
+    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
+        for chunk in (1, 3, 2, 2, 6, 5):  # 2 comes twice, 4 never
+            await socket.send(media(chunk, frames[chunk]))
+        spoken = [audio_of(await received(socket)) for _ in range(6)]
+        await socket.send(json.dumps({"event": "stop"}))
+        assert await closed(socket) == 1000
+        await carrier.quiet()
+    assert spoken == [frames[1], frames[2], frames[3], SILENT_FRAME, frames[5], frames[6]]
+    clock = [round(event.at_s, 6) for event in echo.heard if isinstance(event, Frame)]
+    assert clock == [0.0, 0.02, 0.04, 0.06, 0.08, 0.1]
+
+
+async def test_a_newer_stream_of_the_same_call_takes_its_place(floor: Floor, call: UUID) -> None:
+    echo = Echo()
+    async with serving_streams(floor, echo) as carrier:
+        async with carrier.streaming(call, stream_id="old") as old:
+            await old.send(media(1))
+            assert audio_of(await received(old)) == FRAME
+            async with carrier.streaming(call, stream_id="new") as new:
+                assert await closed(old) == 1000
+                await new.send(media(1, SILENT_FRAME))
+                assert audio_of(await received(new)) == SILENT_FRAME
+                assert echo.ended == ["old"]
+                assert carrier.context.streams.count == 1
+        await carrier.quiet()
+    assert [each.stream_id for each in echo.began] == ["old", "new"] == echo.ended
+
+
+async def test_streams_of_two_calls_leave_each_other_alone(floor: Floor, call: UUID) -> None:
+    other = await answered_call(floor, RAVI, call="call-2")
+    async with (
+        serving_streams(floor, Echo()) as carrier,
+        carrier.streaming(call) as one,
+        carrier.streaming(other, call="call-2") as two,
+    ):
+        for socket, audio in ((one, FRAME), (two, SILENT_FRAME)):
+            await socket.send(media(1, audio))
+            assert audio_of(await received(socket)) == audio
+
+
+async def test_a_stream_of_another_or_an_ended_call_is_closed_unheard(
+    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = Echo()
+    with logged(caplog, "stream_of_no_live_call") as lines:
+        async with serving_streams(floor, echo) as carrier:
+            async with carrier.streaming(call, call="a call of someone else") as socket:
+                assert await closed(socket) == 1000
+            await floor.change(call, state=AttemptState.ENDED)
+            async with carrier.streaming(call) as socket:
+                assert await closed(socket) == 1000
+            async with carrier.streaming(uuid4()) as socket:
+                assert await closed(socket) == 1000
+    assert echo.began == []
+    assert len(lines) == 3
+
+
+async def test_a_call_whose_id_we_were_never_told_gets_it_from_its_stream(
+    floor: Floor, call: UUID
+) -> None:
+    await floor.change(call, call_uuid=None)
+    async with serving_streams(floor, Echo()) as carrier:
+        async with carrier.streaming(call, call="told at last") as socket:
+            await socket.send(media(1))
+            assert audio_of(await received(socket)) == FRAME
+        await carrier.quiet()
+    assert (await floor.attempt(call)).call_uuid == "told at last"
+
+
+async def test_an_upgrade_without_a_start_is_closed_in_time(floor: Floor, call: UUID) -> None:
+    echo = Echo()
+    async with (
+        serving_streams(floor, echo, StreamLimits(start_s=0.3)) as carrier,
+        carrier.upgraded(call) as socket,
+    ):
+        await socket.send(media(1))
+        assert await closed(socket) == 1000
+    assert echo.began == []
+
+
+async def test_a_carrier_that_vanishes_ends_the_talk(floor: Floor, call: UUID) -> None:
+    echo = Echo()
+    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
+        await socket.send(media(1))
+        await received(socket)
+        socket.transport.abort()
+        await carrier.quiet()
+    assert echo.ended == ["stream-1"]
+
+
+async def test_a_carrier_that_falls_silent_is_closed(
+    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    with logged(caplog, "stream_messages_bad") as lines:
+        async with (
+            serving_streams(floor, Echo(), StreamLimits(idle_s=0.3)) as carrier,
+            carrier.streaming(call) as socket,
+        ):
+            assert await closed(socket) == 1000
+            await carrier.quiet()
+    assert [line.counts for line in lines] == [{"carrier_silent": 1}]
+
+
+async def test_a_carrier_that_stops_reading_is_dropped_before_memory_grows(
+    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    played, over = 0, asyncio.Event()
+
+    async def chatter(start: StreamStart, line: Line) -> None:
+        nonlocal played
+        reading = asyncio.create_task(_read_all(line))
+        while not reading.done() and played < 20_000:
+            await line.play(bytes(4000))
+            await asyncio.sleep(0)  # on a line that is gone, playing waits for nothing
+            played += 1
+        await reading
+        over.set()
+
+    with logged(caplog, "stream_messages_bad") as lines:
+        async with serving_streams(floor, chatter, StreamLimits(write_s=0.5)) as carrier:
+            writer = await _deaf_carrier(carrier, call)
+            try:
+                async with asyncio.timeout(60):
+                    await over.wait()
+                await carrier.quiet()
+            finally:
+                writer.transport.abort()
+    assert played < 20_000  # 100 MB: no socket's own buffers take that
+    assert [line.counts for line in lines] == [{"not_read_by_carrier": 1}]
+
+
+async def _read_all(line: Line) -> None:
+    async for _ in line.events():
+        pass
+
+
+async def _deaf_carrier(carrier: Carrier, call: UUID) -> asyncio.StreamWriter:
+    """Upgrade and start by hand, then never read."""
+    path = carrier.path(call)
+    host, port = carrier.url.removeprefix("ws://").split(":")
+    # A reader with a small limit stops reading soon, which a WebSocket client never does.
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    headers = {
+        "Host": f"{host}:{port}",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+        **carrier.signed(path),
+    }
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    await reader.readuntil(b"\r\n\r\n")
+    message = start().encode()
+    # Masked with zeros, as a client must mask and may choose how.
+    writer.write(b"\x81\xfe" + len(message).to_bytes(2) + bytes(4) + message)
+    await writer.drain()
+    return writer
+
+
+async def test_a_talk_that_fails_is_told_once_without_what_was_said(
+    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(start: StreamStart, line: Line) -> None:
+        raise RuntimeError("the callee said: my card number is")
+
+    with logged(caplog, "stream_failed") as lines:
+        async with serving_streams(floor, fail) as carrier, carrier.streaming(call) as socket:
+            assert await closed(socket) == 1000
+            await carrier.quiet()
+    (line,) = lines
+    assert line.errors[0].startswith("RuntimeError at test_stream_socket.py:")
+    assert "card" not in caplog.text
+
+
+async def test_a_talk_that_outlives_its_line_is_ended(floor: Floor, call: UUID) -> None:
+    cancelled = asyncio.Event()
+
+    async def linger(start: StreamStart, line: Line) -> None:
+        await _read_all(line)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with serving_streams(floor, linger, StreamLimits(leave_s=0.3)) as carrier:
+        async with carrier.streaming(call):
+            pass
+        await carrier.quiet()
+    assert cancelled.is_set()
+
+
+async def test_a_process_that_ends_closes_its_streams_and_takes_no_more(
+    floor: Floor, call: UUID
+) -> None:
+    echo = Echo()
+    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
+        await socket.send(media(1))
+        await received(socket)
+        assert not await carrier.context.streams.wait_empty(0.01)
+        await carrier.context.streams.close_all(5)
+        assert await closed(socket) == 1000
+        assert carrier.context.streams.count == 0
+        path = carrier.path(call)
+        assert await refusal(carrier, path, carrier.signed(path)) == 503
+    assert echo.ended == ["stream-1"]
