@@ -110,7 +110,7 @@ class OpenAIRoutes:
         await response.prepare(request)
         await self._send(response, "role", envelope.chunk({"role": "assistant", "content": ""}))
         started, characters = time.monotonic(), 0
-        for sent, piece in enumerate(planned.pieces, start=1):
+        for sent, piece in enumerate(planned.pieces):  # the first has waited enough
             await _wait(request, started + sent * self._token_s - time.monotonic())
             await self._send(response, piece.kind, envelope.chunk(piece.delta))
             characters += piece.size
