@@ -27,6 +27,7 @@ from dialer.dialing.place import CallbackUrls
 from dialer.dialing.settle import call_back, establish
 from dialer.domain.after_stream import AfterStream, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
+from dialer.domain.costs import together
 from dialer.domain.definition import Definition
 from dialer.domain.ids import uuid7
 from dialer.errors import ProviderError
@@ -203,9 +204,10 @@ class LiveCall:
         return LineNews(is_machine=attempt.is_machine, is_over=is_over)
 
     async def close(self, metered: Metered, recording: RecordingFile | None) -> None:
-        usage = msgspec.to_builtins(metered)
+        used = msgspec.to_builtins(metered)
 
         async def work(tx: Tx, held: Held) -> None:
+            usage = together(held.attempt.usage, used)  # a call whose socket broke has two streams
             reckoned = await costs_of(tx, held.attempt, held.attempt.cost_usd, usage=usage)
             await ledger.change(tx, held, usage=usage, **reckoned)
             if recording is not None:

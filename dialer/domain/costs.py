@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any, Literal, TypeAlias
 
 Part = Literal["carrier", "stream", "speech_to_text", "model", "text_to_speech"]
@@ -19,8 +20,14 @@ PARTS: tuple[Part, ...] = ("carrier", "stream", "speech_to_text", "model", "text
 Item: TypeAlias = tuple[str, str]
 Costs: TypeAlias = dict[Part, Decimal | None]
 
-#: How many of what is metered (seconds, characters, tokens) one unit of a price stands for.
-UNITS: Mapping[str, int] = {"minute": 60, "character": 1, "million_tokens": 1_000_000}
+#: How many of what is metered (seconds, characters, tokens) one unit of a price stands for. A
+#: started minute is billed whole, as the carrier bills.
+UNITS: Mapping[str, int] = {
+    "minute": 60,
+    "started_minute": 60,
+    "character": 1,
+    "million_tokens": 1_000_000,
+}
 _DATED = re.compile(r"-20\d\d-\d\d-\d\d$")
 _MICRO_USD = Decimal("0.000001")
 
@@ -58,6 +65,35 @@ def uses_of(metered: Mapping[str, Any] | None) -> list[Use]:
     if name := metered.get("model"):
         uses += _tokens(_item(name), metered.get("model_usage"))
     return uses
+
+
+def together(earlier: Mapping[str, Any] | None, later: Mapping[str, Any]) -> dict[str, Any]:
+    """Add up what two streams of one call used, each as the fields of `call.desk.Metered`."""
+    if earlier is None:
+        return dict(later)
+    both = {**later, "stream_s": _plus(earlier["stream_s"], later["stream_s"])}
+    for name, amount in _AMOUNTS:
+        if earlier.get(name) and later.get(name):
+            both[amount] = _plus(earlier.get(amount), later.get(amount))
+        elif earlier.get(name):
+            both |= {name: earlier[name], amount: earlier.get(amount)}
+    return both
+
+
+_AMOUNTS = (
+    ("recogniser", "recogniser_s"),
+    ("voice", "voice_characters"),
+    ("model", "model_usage"),
+)
+
+
+def _plus(one: Any, two: Any) -> Any:
+    """The sum of two amounts, or of their like-named parts; None if one is not known."""
+    if one is None or two is None:
+        return None
+    if isinstance(one, Mapping):
+        return {name: one[name] + two[name] for name in one}
+    return one + two
 
 
 def _tokens(model: str, usage: Mapping[str, int] | None) -> list[Use]:
@@ -101,7 +137,8 @@ def _cost(use: Use, prices: Mapping[Item, Price]) -> Decimal | None:
     price = prices.get(use.item)
     if use.amount is None or price is None or price.unit not in UNITS:
         return None
-    return Decimal(str(use.amount)) / UNITS[price.unit] * price.usd
+    units = Decimal(str(use.amount)) / UNITS[price.unit]
+    return (Decimal(ceil(units)) if price.unit == "started_minute" else units) * price.usd
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:

@@ -176,13 +176,12 @@ async def _leave_or_hang_up(context: Context, heard: Heard) -> None:
     try:
         if heard.definition.voicemail.action != "leave_message":
             await context.carrier.hang_up(attempt.call_uuid)
-        elif heard.definition.is_streamed:
-            # Where the stream holds the call, this waits until its session has closed it.
-            url = context.urls.after(attempt.id, "stream")
-            await context.carrier.transfer(attempt.call_uuid, url)
-        else:
-            url = context.urls.of(attempt.id, "transfer")
-            await context.carrier.transfer(attempt.call_uuid, url)
+        elif not heard.definition.is_streamed:
+            await context.carrier.transfer(
+                attempt.call_uuid, context.urls.of(attempt.id, "transfer")
+            )
+        # A streamed call comes to the message by the redirect behind its stream: the session
+        # closes that once it sees the machine. A transfer beside it would leave it twice.
     except ProviderError as error:
         log.warning("machine_not_ended", extra={"attempt_id": attempt.id, "detail": str(error)})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from dialer.store.engine import Tx
 from dialer.store.tables import attempts, enrolments
 from dialer.twin.config import TwinConfig
 from dialer.twin.server import RunningTwin, start_twin
+from dialer.web.context import Context
+from dialer.web.live_streams import Talk
 
 API_KEY = "the-key-of-these-tests"
 CALLER_ID = "+911601200001"
@@ -130,9 +132,17 @@ class Line:
 
 @asynccontextmanager
 async def running_line(
-    database_url: str, data_dir: Path, *, dials: bool = True, **twin: Any
+    database_url: str,
+    data_dir: Path,
+    *,
+    dials: bool = True,
+    talk: Callable[[Context], Talk] | None = None,
+    **twin: Any,
 ) -> AsyncIterator[Line]:
-    """Yield the running product; product time starts on a Monday at 11:00 IST."""
+    """Yield the running product; product time starts on a Monday at 11:00 IST.
+
+    talk: makes what serves streams in place of the product's own sessions.
+    """
     settings_of_twin = {"port": 0, "time_scale": 0.05, "cps": 20.0, "cap": 100, **twin}
     fake = await start_twin(TwinConfig(**settings_of_twin))
     sock = bind("127.0.0.1", 0)
@@ -156,6 +166,9 @@ async def running_line(
     )
     try:
         async with open_runtime(settings, migrate=False) as runtime:
+            if talk is not None:
+                context = replace(runtime.context, talk=talk(runtime.context))
+                runtime = replace(runtime, context=context)
             await _set_limits(runtime, fake)
             async with serving(runtime, sock):
                 headers = {"authorization": f"Bearer {API_KEY}"}

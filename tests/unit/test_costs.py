@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dialer.domain.costs import PARTS, UNITS, Item, Price, costs, total, uses_of
+from dialer.domain.costs import PARTS, UNITS, Item, Price, costs, together, total, uses_of
 from dialer.store.prices import SHIPPED
 
 CARRIER = Decimal("0.00475")
@@ -105,6 +105,26 @@ def test_a_dated_snapshot_costs_what_its_model_costs() -> None:
 def test_a_price_in_a_unit_we_do_not_know_is_no_price() -> None:
     odd = PRICES | {("cartesia", "sonic"): Price(Decimal(1), "furlong")}
     assert reckon(METERED, odd)[0]["text_to_speech"] is None
+
+
+def test_a_started_minute_is_billed_whole() -> None:
+    prices = PRICES | {("plivo", "stream"): Price(Decimal("0.003"), "started_minute")}
+    for stream_s, minutes in ((0.0, 0), (0.1, 1), (60.0, 1), (60.1, 2)):
+        parts, _ = reckon(METERED | {"stream_s": stream_s}, prices)
+        assert parts["stream"] == minutes * Decimal("0.003")
+
+
+def test_what_two_streams_of_a_call_used_adds_up() -> None:
+    both = together(METERED, METERED)
+    assert reckon(both)[1] == 2 * (reckon(METERED)[1] - CARRIER) + CARRIER
+    assert together(None, METERED) == METERED
+    silent = METERED | {"voice": None, "voice_characters": None}
+    for one, two in ((METERED, silent), (silent, METERED)):
+        assert together(one, two)["voice_characters"] == 400
+    untold = METERED | {"model_usage": None, "recogniser_s": None}
+    for one, two in ((METERED, untold), (untold, METERED)):
+        found = together(one, two)
+        assert (found["model_usage"], found["recogniser_s"]) == (None, None)
 
 
 def test_the_shipped_prices_are_dated_sourced_and_in_known_units() -> None:
