@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 import dialer
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir, secret_of
+from dialer.app.talking import Talking, open_providers
 from dialer.app.twin_process import at_twin, noted_url, own_twin
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
@@ -30,7 +31,7 @@ from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
 from dialer.store.engine import Database, create_engine, is_gone
 from dialer.store.migrate import upgrade
-from dialer.web.context import Context
+from dialer.web.context import Background, Context
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,7 @@ async def _compose(
     )
     point_sdk_at(settings.plivo_api_url)
     await _require_credentials(plivo)
+    providers = await stack.enter_async_context(open_providers(settings))
     drain = Drain()
     placing = Placing(
         db=db,
@@ -157,6 +159,16 @@ async def _compose(
         urls=CallbackUrls(settings.public_url, keys),
         name=law.host,
         is_draining=lambda: drain.is_on,
+    )
+    background = Background()
+    talking = Talking(
+        db=db,
+        law=law,
+        carrier=plivo,
+        urls=placing.urls,
+        providers=providers,
+        data_dir=settings.data_dir,
+        spawn=background.spawn,
     )
     context = Context(
         db=db,
@@ -168,6 +180,8 @@ async def _compose(
         loop=DialingLoop(placing, law),
         api_key=secret_of(settings.data_dir, "api_key", settings.api_key),
         data_dir=settings.data_dir,
+        background=background,
+        talk=talking.talk,
     )
     return Runtime(settings, db, law, context, drain, offset)
 
