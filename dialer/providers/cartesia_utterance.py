@@ -62,6 +62,8 @@ class CartesiaUtterance:
         text, self._blanks = self._blanks, ""
         if self._context_id is None or self._is_idle:
             await self._begin_context()
+        if self._is_over:  # cancelled while the socket was opened
+            return
         self._has_words = self._has_words or any(sign.isalnum() for sign in text)
         self._owe()
         await self._send({"transcript": text, "continue": True})
@@ -142,6 +144,8 @@ class CartesiaUtterance:
         self._forget_context()
         if self._socket is None or not self._socket.is_open:
             self._socket = await self._open_socket()
+        if self._is_over:
+            return
         self._contexts += 1
         self._context_id = f"{self._name}-{self._contexts}"
         self._begins_s = self._sound_bytes / _BYTES_PER_S

@@ -146,6 +146,22 @@ async def test_cancel_before_the_first_sound_ends_who_waits_for_it(twin: Running
         assert await task == (b"", [])
 
 
+async def test_cancel_while_the_socket_is_opened_sends_nothing(twin: RunningTwin) -> None:
+    arm(twin, "tts_dies")
+    arm(twin, "tts_stalls")
+    async with opened(twin) as voice:
+        with pytest.raises(ProviderUnavailable):
+            await say(voice, TEXT)
+        utterance = voice.say()
+        pushing = asyncio.create_task(utterance.push(TEXT))
+        await asyncio.sleep(0)
+        await utterance.cancel()
+        await pushing
+        assert await hear(utterance) == (b"", [])
+        assert (await say(voice, "Sorry?"))[0] == await recorded(twin, "Sorry?")
+    assert voice.characters == len(TEXT) + len("Sorry?")
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
