@@ -15,6 +15,8 @@ the timing of its calls. The default mix (shares, as a campaign on Indian mobile
     busy_then_confirms 6 % busy on the first ring, answers the second
     out_then_confirms 3 %  rings out first, answers the second
     busy 4 %, declines 4 %, rings_out 4 %, no_such_number 3 %, unreachable 3 %, voicemail 5 %
+
+`people` has those who talk, for a campaign that asks questions.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from msgspec.structs import replace
 
 from dialer.twin.callee import Behaviour, Reaction, Script
 from dialer.twin.errors import TwinError
+from dialer.twin.people import TALKERS
+
+VOICES = 8  # so many that a crowd does not sound like one, so few that their words are kept
 
 
 def _presses(name: str, *keys: str, after_s: float = 5.0) -> Script:
@@ -57,7 +62,7 @@ PRESETS: dict[str, Script] = {
         Script(name="unreachable", behaviour=Behaviour.UNREACHABLE),
         Script(name="voicemail", behaviour=Behaviour.VOICEMAIL),
     )
-}
+} | TALKERS
 
 DEFAULT_MIX: dict[str, float] = {
     "confirms": 0.25,
@@ -109,8 +114,8 @@ def _pick(at: float, mix: Mapping[str, float]) -> str:
 
 
 def _humanised(script: Script, seed: int, phone: str) -> Script:
-    """The preset with this person's own pace: rings 0.5-2 s late, picked up 1-4 s after that,
-    reactions up to 30 % quicker or slower."""
+    """The preset with this person's own voice and pace: rings 0.5-2 s late, picked up
+    1-4 s after that, reactions up to 30 % quicker or slower."""
     pace = 0.7 + 0.6 * _unit(seed, phone, "pace")
     return replace(
         script,
@@ -119,6 +124,7 @@ def _humanised(script: Script, seed: int, phone: str) -> Script:
         reactions=tuple(
             replace(each, after_s=round(each.after_s * pace, 2)) for each in script.reactions
         ),
+        voice=script.voice or f"person {int(VOICES * _unit(seed, phone, 'voice'))}",
         attempts=tuple(_humanised(each, seed, phone) for each in script.attempts),
     )
 

@@ -230,7 +230,9 @@ async def test_linear_streams_carry_the_same_words(
         holder.append(one)
         await one.twin.wait_quiet()
         assert len(lines[0].audio) == frame_bytes * len(lines[0].of("media"))
-        assert report(one)["agent"][0]["text"] == "Hello from afar."
+        # In one talkspurt, unless a loaded machine was late with the second message.
+        words = " ".join(spurt["text"] for spurt in report(one)["agent"])
+        assert words == "Hello from afar."
 
 
 async def test_what_cannot_be_played_is_noted_once_and_not_heard() -> None:
