@@ -11,7 +11,7 @@ from dialer.agent.script import is_qualified
 from dialer.domain.attempt import Disposition
 from dialer.domain.definition import QualifiedWhen, Question
 
-MOST_ASKS: Final = 6  # of one question, whatever came between
+MOST_ASKS: Final = 5  # of one question, whatever came between
 MOST_UNCLEAR: Final = 2  # follow-ups to a required question; an optional one has none
 
 

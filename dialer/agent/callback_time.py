@@ -141,7 +141,7 @@ class _Moment:
 
 
 def _time_of_day(text: str, words: tuple[str, ...]) -> _Moment | Unclear:
-    part = next((_PARTS[word] for word in words if word in _PARTS), None)
+    part = next((_PARTS[word] for at, word in enumerate(words) if _is_part(words, at)), None)
     if match := re.search(r"(?<!\d)(\d{1,2})(?:[:.](\d{2}))? ?([ap])\.?m\b", text):
         return _Moment(int(match[1]), int(match[2] or 0), "am" if match[3] == "a" else "pm")
     if match := _CLOCK.search(text):
@@ -151,6 +151,13 @@ def _time_of_day(text: str, words: tuple[str, ...]) -> _Moment | Unclear:
     if part in _USUAL_HOUR:
         return _Moment(_USUAL_HOUR[part], 0, None)
     return Unclear("no time of day was heard")
+
+
+def _is_part(words: tuple[str, ...], at: int) -> bool:
+    """Whether a part of the day stands there; "am" is one only after its hour ("I am busy")."""
+    if words[at] in ("am", "pm"):
+        return at > 0 and (_hour(words[at - 1]) > 0 or words[at - 1] in ("fifteen", "thirty"))
+    return words[at] in _PARTS
 
 
 def _spoken_clock(words: tuple[str, ...]) -> tuple[int, int] | None:
@@ -172,7 +179,7 @@ def _spoken_clock(words: tuple[str, ...]) -> tuple[int, int] | None:
         if before in _SHIFT:
             minute = _SHIFT[before]
             return (hour, minute) if minute > 0 else ((hour - 1) or 12, 60 + minute)
-        is_told = after in _OCLOCK or before in _AT or before in _PARTS or after in _PARTS
+        is_told = after in _OCLOCK or before in _AT or bool({before, after} & _PARTS.keys())
         if is_told or after == "thirty" or len(words) == 1:
             return hour, _minute(words, at + 1)
     return None

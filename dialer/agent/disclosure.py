@@ -14,6 +14,7 @@ from dialer.agent.words import words_of
 _DENIED = re.compile(
     r" (?:not|never|no|isn't|नहीं) (?:being |be |a |an |recorded )*(?:robot|machine|bot|computer|"
     r"recording|recorded|automated|ai) "
+    r"| (?:robot|machine|computer|रोबोट|मशीन|कंप्यूटर|एआई|रिकॉर्ड) (?:nahi|nahin|नहीं) "
 )
 _AUTOMATED = re.compile(
     r" (?:ai|a i|artificial|automated|automatic|virtual|digital assistant|robot|bot|voicebot|"

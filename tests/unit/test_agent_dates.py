@@ -93,6 +93,8 @@ def test_a_month_later_never_overruns_the_month() -> None:
         ("quarter to seven", "2026-11-23T18:45"),
         ("tomorrow at six thirty", "2026-11-24T18:30"),
         ("saadhe paanch baje", "2026-11-23T17:30"),
+        ("six thirty pm", "2026-11-23T18:30"),
+        ("six am", "2026-11-24T06:00"),
         ("at eight", "2026-11-23T20:00"),  # eight in the morning has passed
         ("at ten", "2026-11-24T10:00"),  # and nobody means ten at night
         ("today at nine in the night", "2026-11-23T21:00"),
@@ -114,7 +116,7 @@ def test_a_callback_time_is_read_in_the_leads_zone(text: str, local: str) -> Non
         "2026-13-01T00:00",
         "2026-11-24T25:00",
         "tomorrow",
-        "later",
+        "I am busy, call me later",
         "",
         "99:99",
         "today at six or tomorrow at six",

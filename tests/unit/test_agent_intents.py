@@ -38,7 +38,8 @@ def test_no_more_calls_is_heard(text: str) -> None:
     "text",
     [
         "don't stop", "I can't stop for long", "call me later", "call me tomorrow at six",
-        "don't stop calling me", "don't call me before six", "don't call me now, call tomorrow", "don't call me again today",
+        "don't stop calling me", "don't call me before six", "don't call me again today",
+        "don't call me now, call tomorrow",
         "abhi call mat karo, kal karna", "the calls do not stop", "bus stop", "non stop power",
         "stop there, I have a question", "main call nahi karta hoon", "can you call again",
         "I call my mother every day", "why did you call", "I don't call it a house", "no",
