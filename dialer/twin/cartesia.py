@@ -120,7 +120,8 @@ class _Conversation:
     async def _serve(self) -> bool:
         """Take one message; False when the socket is over."""
         now = time.monotonic()
-        wait_s = IDLE_S if self._dies_at is None else max(0.0, self._dies_at - now)
+        # 0 would mean no limit.
+        wait_s = IDLE_S if self._dies_at is None else max(0.001, self._dies_at - now)
         try:
             message = await self._socket.receive(wait_s)
         except TimeoutError:

@@ -171,7 +171,8 @@ class _Stream:
 
     def _wait_s(self, now: float, idle_at: float) -> float:
         moments = (self._hearing.next_at, self._troubles.dies_at, self._troubles.stalls_at, idle_at)
-        return max(0.0, min(now + _WAIT_S, *(at for at in moments if at is not None)) - now)
+        # 0 would mean no limit.
+        return max(0.001, min(now + _WAIT_S, *(at for at in moments if at is not None)) - now)
 
     async def _take(self, kind: WSMsgType, data: object) -> bool:
         """Do what a message asks; False if the socket may idle out as if it had not come."""
