@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     add("--ledger", type=Path, metavar="FILE", help="append every event as a JSON line")
     add("--clock-offset-us", type=int, default=0, help="product time minus real time")
     add("--time-scale", type=_positive(float), default=1.0, help="0.1: ten times faster people")
+    add(
+        "--jitter-ms", type=_positive(float), help="a stream's frames are up to so late; 80 at most"
+    )
     add("--callees", type=Path, metavar="FILE", help="scripts and population, JSON or TOML")
     add("--numbers", nargs="+", type=_phone, metavar="+91…", help="caller ids of the account")
     add("--owned", action="store_true", help="exit 60 s after the last owner is gone")
@@ -76,6 +79,7 @@ def config_from(args: argparse.Namespace) -> TwinConfig:
         ledger_path=args.ledger,
         clock_offset_us=args.clock_offset_us,
         time_scale=args.time_scale,
+        jitter_ms=min(args.jitter_ms or 0.0, 80.0),
         owned=args.owned,
     )
 

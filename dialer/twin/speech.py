@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -160,21 +161,30 @@ def _words(text: str, starts: list[tuple[int, float]], samples: Samples) -> tupl
     """A word begins with the first event inside it; it ends where sound does, at the latest where
     the next one begins. espeak gives several events to a number and none to a lone comma."""
     total_s = len(samples) / SAMPLE_RATE_HZ
-    begun: list[tuple[str, float]] = []
-    tokens = [token for token in _TOKEN.finditer(text) if re.search(r"\w", token[0])]
-    left = list(starts)
-    for token in tokens:
-        inside = [at_s for position, at_s in left if token.start() <= position < token.end()]
+    begun: list[tuple[list[str], float]] = []
+    for token in _TOKEN.finditer(text):
+        if not re.search(r"\w", token[0]):
+            continue
+        inside = [at_s for position, at_s in starts if token.start() <= position < token.end()]
         if inside:
-            begun.append((token[0], min(max(0.0, inside[0]), total_s)))
-        elif begun:  # spoken as one with the word before it
-            begun[-1] = (f"{begun[-1][0]} {token[0]}", begun[-1][1])
+            begun.append(([token[0]], min(max(0.0, inside[0]), total_s)))
+        elif begun:  # espeak speaks some pairs ("live in") as one
+            begun[-1][0].append(token[0])
     levels = espeak.frame_levels(samples, _EDGE_S)
-    words = []
-    for index, (word, start_s) in enumerate(begun):
+    words: list[SpokenWord] = []
+    for index, (tokens, start_s) in enumerate(begun):
         next_s = begun[index + 1][1] if index + 1 < len(begun) else total_s
-        words.append(SpokenWord(word, start_s, _end_of_sound(levels, start_s, next_s)))
+        words += _share(tokens, start_s, _end_of_sound(levels, start_s, next_s))
     return tuple(words)
+
+
+def _share(tokens: list[str], start_s: float, end_s: float) -> Iterator[SpokenWord]:
+    """Words spoken as one, each for its share of the letters."""
+    per_letter_s = (end_s - start_s) / sum(map(len, tokens))
+    for token in tokens:
+        ends_s = start_s + per_letter_s * len(token)
+        yield SpokenWord(token, start_s, ends_s)
+        start_s = ends_s
 
 
 def _end_of_sound(levels: Samples, start_s: float, next_s: float) -> float:

@@ -359,6 +359,18 @@ async def test_a_cut_stream_is_dropped() -> None:
         assert "DroppedStream" in [e.params["Event"] for e in one.received if e.path == "/status"]
 
 
+async def test_a_stalled_stream_says_nothing_more_and_ends_with_its_call() -> None:
+    async def talk(line: Line) -> None:
+        await line.mark("unread")
+        await line.until(lambda each: each.socket.closed)
+
+    script = {"hang_up_after_s": 1.5, **fault("stream_stalls", delay_s=0.4)}
+    async with talking(talk, script=script) as (one, lines):
+        await one.twin.wait_quiet()
+        assert len(lines[0].of("media")) < 40
+        assert one.last("/hangup")["HangupSource"] == "Callee"
+
+
 async def test_a_second_stream_takes_over_and_the_first_stays_open() -> None:
     second_is_over = asyncio.Event()
     had: list[Line] = []

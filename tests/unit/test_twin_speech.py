@@ -61,6 +61,7 @@ def test_what_a_telephone_carries_keeps_its_level(tone_hz: int) -> None:
         "Hello?",
         "Yes, I own my home. My bill is 4,500 rupees!",
         "haan ji, theek hai",
+        "Do you own the house you live in?",
         "नमस्ते, मैं solar नहीं चाहता।",
     ],
 )
