@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from dialer.store import embedded
-from tests.benchmarks import claim, decide, leads_in, make_call
+from tests.benchmarks import audio, claim, decide, leads_in, make_call
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "claim": claim.run,
     "import": leads_in.run,
     "make-call": make_call.run,
+    "audio": audio.run,
 }
 
 
