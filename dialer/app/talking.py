@@ -24,7 +24,7 @@ from dialer.dialing.live_call import LiveCall, OpenCall, open_call
 from dialer.dialing.place import CallbackUrls
 from dialer.domain.definition import Definition
 from dialer.providers.cartesia_speak import CartesiaVoices
-from dialer.providers.deepgram_listen import DeepgramRecognisers
+from dialer.providers.deepgram_listen import DeepgramRecognisers, billed_as
 from dialer.providers.openai_chat import DEFAULT_MODEL, OpenAIModel
 from dialer.providers.protocols import CallControl
 from dialer.settings import Settings
@@ -58,7 +58,7 @@ class Providers:
             voices=self.voices,
             model=model,
             cache=self._cache,
-            recogniser_name=self.recognisers.model,
+            recogniser_name=billed_as(self.recognisers.model, definition.campaign.language),
             voice_name=self.voices.model,
         )
 

@@ -31,7 +31,8 @@ _MOST_OPENINGS = 3  # of one call; a recogniser that keeps dying is no recognise
 class Ears:
     """Feeds the recogniser and the detector of speech with the callee's frames.
 
-    ``on_sound`` and ``on_words`` are called at once, in order. All times are on the call clock.
+    ``on_sound`` and ``on_words`` are called at once, in order, with times on the call clock;
+    ``on_call`` turns a time of the media clock into one.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Ears:
         attempt_id: UUID,
         language: str,
         keyterms: Sequence[str],
+        on_call: Callable[[float], float],
         on_sound: Callable[[SpeechBegan | SpeechEnded], None],
         on_words: Callable[[RecogniserEvent], None],
     ) -> None:
         self._recognisers, self._attempt_id = recognisers, attempt_id
         self._language, self._keyterms = language, keyterms
-        self._on_sound, self._on_words = on_sound, on_words
+        self._on_call, self._on_sound, self._on_words = on_call, on_sound, on_words
         self._detector = Talkspurts()
         self._frames: asyncio.Queue[tuple[bytes, float]] = asyncio.Queue(_MOST_WAITING)
         self._recogniser: Recogniser | None = None
@@ -62,14 +64,14 @@ class Ears:
         return self._heard_s + now
 
     def feed(self, audio: bytes, at_s: float) -> None:
-        """Take in 20 ms of the callee, which begin at ``at_s``."""
+        """Take in 20 ms of the callee, which begin at ``at_s`` of the media clock."""
         if self._frames.full():
             self._frames.get_nowait()
             self._lost_frames += 1
         self._frames.put_nowait((audio, at_s))
         found = self._detector.feed(audio, at_s)
         if found is not None:
-            self._on_sound(found)
+            self._on_sound(replace(found, at_s=self._on_call(found.at_s)))
 
     def ask_final(self) -> None:
         """Ask for the final words of what was heard so far."""
@@ -107,11 +109,11 @@ class Ears:
             language=self._language, keyterms=self._keyterms
         ) as recogniser:
             self._recogniser = recogniser
-            first, shift_s = await self._frames.get()
+            first, first_s = await self._frames.get()
             sending = asyncio.create_task(self._send(recogniser, first))
             try:
                 async for event in recogniser.events():
-                    self._on_words(shifted(event, shift_s))
+                    self._on_words(shifted(event, self._on_call(first_s)))
                 if sending.done():
                     sending.result()
             finally:

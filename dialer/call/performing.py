@@ -44,6 +44,7 @@ from dialer.providers.speech import (
 log = logging.getLogger(__name__)
 
 MOST_REPLY_TOKENS = 150  # some twenty seconds of speech
+_COMMON_CHARACTERS = 40  # an acknowledgement is shorter
 _MOST_MOVES = 60  # of one go; a mind that wants more has lost its way
 
 
@@ -111,6 +112,7 @@ class Performer:
     voice_is_gone: bool = False
     has_failed: bool = False
     failures: Counter[str] = field(default_factory=Counter)
+    learn: Callable[[str], None] = lambda text: None
 
     async def perform(self, turn: AgentTurn, moves: Moves) -> None:
         """Make the moves, then wait until all that was said has been heard or cut."""
@@ -299,6 +301,7 @@ class Reply:
                             await self._push(phrase)
                     elif isinstance(event, ToolCall):
                         self._turn.marks.setdefault("first_token", performer.clock())
+                        await self._push(phrases.rest())
                         await self._use(event)
                     elif isinstance(event, ReplyEnded):
                         performer.bill.add(event.usage)
@@ -324,6 +327,8 @@ class Reply:
         if not phrase:
             return
         if self._passage is None or self._utterance is None:
+            if self._say_from_memory(phrase):
+                return
             if self._performer.voice_is_gone:
                 raise VoiceGone
             self._passage = self._performer.playout.begin()
@@ -333,6 +338,22 @@ class Reply:
             self._pump = asyncio.create_task(self._performer._send(self._passage, sound))
         self._passage.text += phrase
         await self._utterance.push(phrase)
+
+    def _say_from_memory(self, phrase: str) -> bool:
+        """A phrase that was said before ("Thank you.") needs no voice: it is heard at once. One
+        that may come again is made now for the next time."""
+        performer, text = self._performer, phrase.strip()
+        known = performer.speaker.cached(text)
+        if known is None:
+            if len(text) <= _COMMON_CHARACTERS:
+                performer.learn(text)
+            return False
+        passage = performer.playout.begin(text)
+        self._turn.passages.append(passage)
+        passage.words.extend(known.words)
+        performer.playout.add(passage, known.audio)
+        performer.playout.end(passage)
+        return True
 
     async def _finish(self) -> None:
         if self._utterance is not None and self._pump is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -25,7 +26,7 @@ from dialer.call.desk import Desk, Metered, RecordingFile
 from dialer.call.ears import Ears
 from dialer.call.line import Cleared, Frame, Key, Line, Played
 from dialer.call.performing import Performer
-from dialer.call.playout import Playout
+from dialer.call.playout import BYTES_PER_S, Playout
 from dialer.call.speaker import PhraseCache, Speaker
 from dialer.call.transcript import Transcript
 from dialer.errors import ProviderError
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0  # at the row: others may have ended the call or heard a machine
 _TIME_UP_BEFORE_S = 12.0  # enough for a goodbye before the carrier's own limit
+_LEARN_EVERY_S = 1.0
 _KEY_GAP_S = 1.5  # between keys that belong together
 _CARRIER_ENDS_WITHIN_S = 3.0
 _CLOSE_WITHIN_S = 10.0
@@ -88,7 +90,8 @@ class Session:
         self._mind, self._now, self._call_back_at = mind, now, call_back_at
         self._recorder = recorder
         self._began = time.monotonic()
-        self._media_starts_s: float | None = None
+        self._media_begins_s = math.inf
+        self._to_learn: list[str] = []
         self._keys = ""
         self._key_gap: asyncio.TimerHandle | None = None
         self._line_over = asyncio.Event()
@@ -102,6 +105,7 @@ class Session:
             attempt_id=facts.attempt_id,
             language=facts.language,
             keyterms=facts.keyterms,
+            on_call=self._on_call,
             on_sound=self._on_sound,
             on_words=self._on_words,
         )
@@ -171,6 +175,7 @@ class Session:
             now=self._now,
             call_back_at=self._call_back_at,
             close_line=self._close_line,
+            learn=self._to_learn.append,
         )
         self._conductor = Conductor(
             self._mind,
@@ -191,10 +196,11 @@ class Session:
         async for event in self._line.events():
             match event:
                 case Frame():
-                    at_s = self._media_s(event)
+                    self._learn_clock(event)
                     if self._recorder is not None:
+                        at_s = self._on_call(event.at_s)
                         self._recorder.write(Side.CALLEE, at_s, event.audio)
-                    self._ears.feed(event.audio, at_s)
+                    self._ears.feed(event.audio, event.at_s)
                 case Key():
                     self._on_key(event.digit)
                 case Played():
@@ -202,11 +208,15 @@ class Session:
                 case Cleared():
                     continue
 
-    def _media_s(self, frame: Frame) -> float:
-        """Where a frame lies on the call clock: the media clock has no jitter."""
-        if self._media_starts_s is None:
-            self._media_starts_s = self._clock() - frame.at_s
-        return self._media_starts_s + frame.at_s
+    def _learn_clock(self, frame: Frame) -> None:
+        """The media clock has no jitter, and no frame can arrive before it was spoken: the
+        earliest arrival tells where that clock begins."""
+        begins_s = self._clock() - frame.at_s - len(frame.audio) / BYTES_PER_S
+        self._media_begins_s = min(self._media_begins_s, begins_s)
+
+    def _on_call(self, media_s: float) -> float:
+        """Return where a time of the media clock lies on the call clock."""
+        return self._media_begins_s + media_s
 
     async def _hear(self) -> None:
         try:
@@ -216,10 +226,14 @@ class Session:
             self._conductor.post(ProviderGone())
 
     async def _prepare(self) -> None:
-        """Make what may be needed in a hurry: the apology first of all."""
+        """Make what may be needed in a hurry, and then what turned out to be said often."""
         assert self._speaker is not None
         with suppress(ProviderError):  # whoever speaks next meets the same and says sorry
-            await self._speaker.prepare([*self._mind.fixed_texts, self._facts.filler])
+            await self._speaker.prepare([self._facts.filler, *self._mind.fixed_texts])
+            while True:
+                await asyncio.sleep(_LEARN_EVERY_S)
+                texts, self._to_learn[:] = self._to_learn[:], []
+                await self._speaker.prepare(texts)
 
     async def _watch(self) -> None:
         """Look at the row, and at the time limit."""

@@ -245,6 +245,11 @@ def deepgram_language(language: str) -> str:
     return primary if region.upper() == "IN" else language
 
 
+def billed_as(model: str, language: str) -> str:
+    """Return what the price list calls a model in a campaign's language (providers.md §6)."""
+    return f"{model}.{'multi' if deepgram_language(language) == 'multi' else 'mono'}"
+
+
 def fitting(keyterms: Sequence[str]) -> list[str]:
     """Return the terms, in order, that surely fit Deepgram's limit.
 
