@@ -6,5 +6,6 @@ Reading order: `server` (one port, everything composed) → `plivo` (that vendor
 `rest_calls` → `exchange` (queue, live and finished calls) → `phone` (the story of one call) →
 `interpreter` (XML) → `courier` (signed callbacks). `callee` and `population` are the people,
 `stream` → `stream_media` is a call's sound, `conversation` what its callee does in it, `speech` and
-`recognition` the voices and ears of them all, `talks` who was heard when. `faults` what goes wrong on demand, `ledger` the witness, `admin` the routes to all of these.
+`recognition` the voices and ears of them all, `talks` who was heard when. `faults` what goes wrong
+on demand, `ledger` the witness, `admin` the routes to all of these.
 """
