@@ -153,14 +153,31 @@ TALKERS: Final[dict[str, Script]] = {
     )
 }
 
-#: Shares as a campaign of questions might meet them, beside phones that nobody answers.
+#: Who people are when they are asked questions; those who press keys at a menu talk here.
 TALKING_MIX: Final[dict[str, float]] = {
-    **dict.fromkeys(TALKERS, 0.03),
-    "answers_well": 0.25,
-    "answers_badly": 0.12,
-    "voicemail_talks": 0.05,
-    "busy": 0.04,
-    "rings_out": 0.06,
-    "no_such_number": 0.02,
-    "declines": 0.03,
+    **{name: 0.04 for name, one in TALKERS.items() if one.behaviour is Behaviour.ANSWER},
+    "answers_well": 0.30,
+    "answers_badly": 0.14,
 }
+_MENU: Final = r"\bpress\b|\bkey\b|दबा"
+
+
+def with_words(script: Script, talker: Script) -> Script:
+    """The person of ``script`` with the words of ``talker``: keys are for whoever says press."""
+    keys = tuple(
+        Line(hears=_MENU, keys=each.keys, after_ms=round(min(each.after_s, 5.0) * 300))
+        for each in script.reactions
+        if each.keys
+    )
+    leaves = tuple(
+        Line(hang_up=True, interrupts_after_ms=round(each.after_s * 1000))
+        for each in script.reactions
+        if each.hang_up
+    )
+    return replace(
+        script,
+        greets=talker.greets,
+        talk=(*leaves, *keys, *talker.talk),
+        language=talker.language,
+        mumbles=talker.mumbles,
+    )

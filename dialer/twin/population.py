@@ -16,7 +16,8 @@ the timing of its calls. The default mix (shares, as a campaign on Indian mobile
     out_then_confirms 3 %  rings out first, answers the second
     busy 4 %, declines 4 %, rings_out 4 %, no_such_number 3 %, unreachable 3 %, voicemail 5 %
 
-`people` has those who talk, for a campaign that asks questions.
+Asked questions over a stream, the same people answer in words: `people.TALKING_MIX` says who is
+who, by the same seed and number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from msgspec.structs import replace
 
 from dialer.twin.callee import Behaviour, Reaction, Script
 from dialer.twin.errors import TwinError
-from dialer.twin.people import TALKERS
+from dialer.twin.people import TALKERS, TALKING_MIX, with_words
 
 VOICES = 8  # so many that a crowd does not sound like one, so few that their words are kept
 
@@ -90,7 +91,8 @@ def person(
 ) -> Script:
     """The same person for the same seed and phone, whoever else is called and when."""
     name = _pick(_unit(seed, phone, "who"), mix)
-    return _humanised(presets[name], seed, phone)
+    talker = TALKERS[_pick(_unit(seed, phone, "talks"), TALKING_MIX)]
+    return _humanised(presets[name], talker, seed, phone)
 
 
 def check_mix(mix: Mapping[str, float], presets: Mapping[str, Script]) -> None:
@@ -113,10 +115,12 @@ def _pick(at: float, mix: Mapping[str, float]) -> str:
     return max(mix, key=lambda name: mix[name])
 
 
-def _humanised(script: Script, seed: int, phone: str) -> Script:
-    """The preset with this person's own voice and pace: rings 0.5-2 s late, picked up
+def _humanised(script: Script, talker: Script, seed: int, phone: str) -> Script:
+    """The preset with this person's own words, voice and pace: rings 0.5-2 s late, picked up
     1-4 s after that, reactions up to 30 % quicker or slower."""
     pace = 0.7 + 0.6 * _unit(seed, phone, "pace")
+    if script.behaviour is Behaviour.ANSWER and not script.talk and not script.attempts:
+        script = with_words(script, talker)
     return replace(
         script,
         ring_s=round(0.5 + 1.5 * _unit(seed, phone, "ring"), 2),
@@ -125,7 +129,7 @@ def _humanised(script: Script, seed: int, phone: str) -> Script:
             replace(each, after_s=round(each.after_s * pace, 2)) for each in script.reactions
         ),
         voice=script.voice or f"person {int(VOICES * _unit(seed, phone, 'voice'))}",
-        attempts=tuple(_humanised(each, seed, phone) for each in script.attempts),
+        attempts=tuple(_humanised(each, talker, seed, phone) for each in script.attempts),
     )
 
 
