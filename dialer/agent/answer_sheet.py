@@ -12,6 +12,7 @@ from dialer.domain.attempt import Disposition
 from dialer.domain.definition import QualifiedWhen, Question
 
 MOST_ASKS: Final = 5  # of one question, whatever came between
+_OFTEN = 3  # from then on it is said what an answer should be
 MOST_UNCLEAR: Final = 2  # follow-ups to a required question; an optional one has none
 
 
@@ -52,6 +53,9 @@ class AnswerSheet:
                 return current
             self.give_up(current.id)
         return None
+
+    def was_asked_often(self, question_id: str) -> bool:
+        return self._asks[question_id] >= _OFTEN
 
     def take(self, question_id: str, answer: Answer) -> bool:
         """Keep an answer; return whether it is new and not a correction."""

@@ -44,6 +44,7 @@ MOST_SILENCES: Final = 2  # in a row; the next ends the call
 MOST_MUMBLES: Final = 3  # in a row
 MOST_IDLE: Final = 12  # turns of the callee in a row that bring no new answer
 MOST_USES: Final = 8  # of tools in one reply
+_MOST_THANKS = 4  # words a model says beside an answer; more is an explanation
 
 
 class Qualification:
@@ -74,7 +75,7 @@ class Qualification:
         self._idle = self._silences = self._mumbles = self._callback_tries = 0
         self._has_ended = self._wants_to_finish = False
         self._settled: Disposition | None = None
-        self._is_thinking = self._model_spoke = False
+        self._is_thinking = self._has_explained = self._wants_repeat = False
         self._begin_reply(rethinks=0)
 
     @property
@@ -88,21 +89,7 @@ class Qualification:
 
     @property
     def fixed_texts(self) -> Sequence[str]:
-        words, script = self._words, self._script
-        lines = (*script.opening, *script.asks.values(), script.goodbye)
-        ours = (
-            words.apology,
-            words.opted_out,
-            words.not_heard,
-            words.still_there,
-            words.say_again,
-            words.i_am_automated,
-            words.connecting,
-            words.not_interested,
-        )
-        follow_ups = [script.expects(each).text for each in script.questions]
-        told = [*ours, *(line.text for line in lines if line.is_fixed), *follow_ups]
-        return tuple(dict.fromkeys(told))
+        return self._script.fixed_texts
 
     def begin(self) -> Moves:
         return self._next()
@@ -125,8 +112,9 @@ class Qualification:
             return self._end(self._sheet.verdict(), self._script.goodbye)
         if intent is Intent.ROBOT:
             return self._next_after(self._words.i_am_automated)
-        # What the model said last only the model can say again.
-        if intent is Intent.REPEAT and not self._model_spoke:
+        # What the model explained only the model can explain again.
+        self._wants_repeat = intent is Intent.REPEAT
+        if self._wants_repeat and not self._has_explained:
             return self._next()
         is_at_opening = self._spoken.is_opening_owed and self._spoken.asked is None
         if is_at_opening and is_only_a_greeting(text):
@@ -171,7 +159,8 @@ class Qualification:
         if self._has_ended or not self._is_thinking:
             return ()
         self._is_thinking = False
-        self._model_spoke = bool(words_of(text))
+        spoken = words_of(text)
+        self._has_explained = len(spoken) > _MOST_THANKS
         is_question = text.rstrip(" \"'”’)*").endswith(("?", "？"))
         if self._wants_time:
             return () if is_question else [_fixed(self._words.ask_when)]
@@ -179,15 +168,15 @@ class Qualification:
             return self._follow_up(is_asked_back=is_question)
         if self._has_worked:
             return self._next()
-        if not self._model_spoke:  # nothing, or tools that failed
+        if not spoken and not self._wants_repeat:  # nothing, or tools that failed
             if self._rethinks:
                 return [_fixed(self._words.say_again)]
             self._begin_reply(rethinks=1)
             return self._think(now)
         has_nothing_to_ask = is_question or not self._script.questions
-        if has_nothing_to_ask and not self._spoken.is_opening_owed:
+        if spoken and has_nothing_to_ask and not self._spoken.is_opening_owed:
             return ()
-        return self._next()
+        return self._ask_again()
 
     def said(self, heard: str, *, is_cut: bool) -> None:
         self._history.agent_was_heard(heard, is_cut=is_cut)
@@ -216,6 +205,7 @@ class Qualification:
 
     def _callee_turn(self) -> None:
         self._idle += 1
+        self._wants_repeat = False
         self._spoken.heard("", is_cut=False)  # a go whose end nobody told was not interrupted
         self._is_thinking = False
 
@@ -239,6 +229,15 @@ class Qualification:
         """Say ``words`` before what comes next, unless that is the end."""
         following = self._next()
         return following if self._has_ended else [_fixed(words), *following]
+
+    def _ask_again(self) -> list[Move]:
+        """After an objection: the same question, in time with what an answer should be."""
+        before = self._sheet.current
+        is_often = before is not None and self._sheet.was_asked_often(before.id)
+        following = self._next()
+        if before is None or not is_often or before != self._sheet.current:
+            return following
+        return [self._script.expects(before.id).say(), *following]
 
     def _follow_up(self, *, is_asked_back: bool) -> Moves:
         """An answer was unclear: say what is expected, or leave the question."""

@@ -44,8 +44,23 @@ class Script:
         return self
 
     @property
-    def required(self) -> list[str]:
-        return [each for each, question in self.questions.items() if question.required]
+    def fixed_texts(self) -> tuple[str, ...]:
+        """What may be said word by word as it stands, likeliest in a hurry first."""
+        words = self.sentences
+        ours = (
+            words.apology,
+            words.opted_out,
+            words.not_heard,
+            words.still_there,
+            words.say_again,
+            words.i_am_automated,
+            words.connecting,
+            words.not_interested,
+        )
+        lines = (*self.opening, *self.asks.values(), self.goodbye)
+        follow_ups = (self.expects(each).text for each in self.questions)
+        told = [*ours, *(line.text for line in lines if line.is_fixed), *follow_ups]
+        return tuple(dict.fromkeys(told))
 
     def expects(self, question_id: str) -> Line:
         """Return what an answer should be, in words."""

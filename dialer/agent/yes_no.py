@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from dialer.agent.unclear import Unclear
@@ -86,6 +87,13 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("don't worry", ""),
     ("not only", ""),
 )
+# A refusal to answer is no "no".
+_WITHHELD = re.compile(
+    r"(?:not|don't|dont|won't|can't|cannot|why should i|rather|prefer) (?:\S+ ){0,3}?"
+    r"(?:tell|say|answer|share|disclose|discuss|reveal)(?= )"
+    r"|(?:rather|prefer) not |none of your |(?:nahi|nahin|नहीं) (?:bat|बता)\S* "
+    r"|(?:batana|bataunga|bataungi|बताना) (?:nahi|nahin|नहीं) "
+)
 _SPLIT = tuple(
     sorted(((words_of(phrase), value) for phrase, value in _PHRASES), key=lambda p: -len(p[0]))
 )
@@ -93,7 +101,10 @@ _SPLIT = tuple(
 
 def read_yes_no(text: str) -> bool | Unclear:
     """Return what ``text`` comes down to."""
-    found = _weigh(words_of(text))
+    words = words_of(text)
+    if _WITHHELD.search(f"{' '.join(words)} "):
+        return Unclear("the callee does not want to tell")
+    found = _weigh(words)
     if "unsure" in found:
         return Unclear("the callee is not sure")
     if {"yes", "no"} <= found:

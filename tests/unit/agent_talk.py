@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dialer.agent.minds import mind_for
+from dialer.agent.announcement import Announcement
 from dialer.agent.moves import (
     HandOver,
     HangUp,
@@ -21,6 +21,7 @@ from dialer.agent.moves import (
     Think,
     ToolCall,
 )
+from dialer.agent.qualification import Qualification
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables
 
@@ -76,12 +77,17 @@ def qualification(
     return parse_tables(tables, source="test")
 
 
+def new_mind(definition: Definition, **values: Any) -> Mind:
+    kind = Qualification if definition.notification is None else Announcement
+    mind: Mind = kind(definition, values={"first_name": "Asha", **values}, zone=INDIA)
+    return mind
+
+
 class Talk:
     """Plays a mind's moves: all that is said is heard to its end unless `cut` says otherwise."""
 
     def __init__(self, definition: Definition, **values: Any) -> None:
-        values = {"first_name": "Asha", **values}
-        self.mind: Mind = mind_for(definition, values=values, zone=INDIA)
+        self.mind = new_mind(definition, **values)
         self.moves: list[Move] = []  # of the last go
         self.all: list[Move] = []
         self._play(self.mind.begin())

@@ -52,6 +52,7 @@ def test_a_no_in_three_languages(text: str) -> None:
     [
         "yes no", "haan nahi", "yes but no", "yes, I don't rent", "maybe", "I don't know",
         "not sure", "pata nahi", "शायद", "hmm", "", "the roof is flat", "shayad haan",
+        "I don't want to tell you", "I'd rather not say", "none of your business", "nahi bataunga",
     ],
 )  # fmt: skip
 def test_who_says_both_or_neither_is_unclear(text: str) -> None:

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.agent.answer_sheet import MOST_ASKS
-from dialer.agent.minds import mind_for
 from dialer.agent.moves import (
     HandOver,
     HangUp,
@@ -28,7 +27,7 @@ from dialer.agent.moves import (
 from dialer.agent.qualification import MOST_IDLE
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables
-from tests.unit.agent_talk import INDIA, NOW, QUESTIONS, qualification
+from tests.unit.agent_talk import NOW, QUESTIONS, new_mind, qualification
 
 ANNOUNCEMENT: dict[str, Any] = {
     "campaign": {
@@ -139,10 +138,6 @@ def play(mind: Mind, event: str, value: Any) -> tuple[Mind, list[Any]]:
             return mind, moves
     check_shape(moves)
     return mind, moves
-
-
-def new_mind(definition: Definition) -> Mind:
-    return mind_for(definition, values={"first_name": "Asha"}, zone=INDIA)
 
 
 @settings(max_examples=400, deadline=None)

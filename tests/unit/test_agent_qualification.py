@@ -111,7 +111,7 @@ def test_an_unclear_answer_is_followed_up_twice_then_left_and_the_end_is_incompl
     talk = at_bill()
     for _ in range(MOST_UNCLEAR):
         talk.answer("bill", "four to five thousand", text="")
-        assert talk.said == ["Sorry, one number, please.", BILL]
+        assert talk.said == ["One number, please.", BILL]
     talk.answer("bill", "four to five thousand", text="")
     assert talk.said == ["All right, let us go on.", ROOF]
     talk.answer("roof", "concrete")
@@ -149,9 +149,9 @@ def test_who_will_not_tell_is_not_asked_again() -> None:
 
 def test_after_an_objection_the_open_question_is_asked_again_until_it_is_enough() -> None:
     talk = at_bill()
-    for _ in range(MOST_ASKS - 1):
+    for said in ([BILL], [BILL], *[["One number, please.", BILL]] * (MOST_ASKS - 3)):
         talk.done().hear("why do you want to know").model(text="To size the plant.")
-        assert talk.said == [BILL]
+        assert talk.said == said
     talk.done().hear("why though").model(text="To size the plant.")
     assert talk.said == [ROOF]
 
@@ -240,7 +240,7 @@ def test_an_opening_cut_short_is_said_again_and_at_last_to_its_end() -> None:
     assert talk.said == [DISCLOSURE, OWNS]
     assert [m.may_interrupt for m in talk.moves if isinstance(m, Say)] == [False, True]
     talk.done().hear("what is this about").model(text="Solar.")
-    assert talk.said == [OWNS]
+    assert talk.said[-1] == OWNS and DISCLOSURE not in talk.said
 
 
 def test_a_yes_into_the_opening_answers_no_question() -> None:
@@ -349,8 +349,10 @@ def test_a_mumble_is_told_and_the_question_asked_again() -> None:
 
 def test_who_did_not_hear_gets_the_words_of_whoever_spoke_last() -> None:
     assert start().done().hear("pardon?").said == [OWNS]
-    talk = start().done().hear("what does it cost").model(text="It is free?")
+    assert at_bill().done().hear("hello?").said == [BILL]
+    talk = start().done().hear("what does it cost").model(text="A visit is free of charge.")
     assert isinstance(talk.done().hear("pardon?").moves[0], Think)
+    assert talk.model().said == [OWNS]  # a model that has nothing to explain
 
 
 def test_who_asks_for_the_machine_is_told_the_truth_without_a_model() -> None:
