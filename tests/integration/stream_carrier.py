@@ -6,20 +6,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from plivo.utils.signature_v3 import construct_get_url, get_signature_v3
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dialer.app.serve import bind, serving_web
 from dialer.call.line import Cleared, Frame, Key, Line, Played
 from dialer.dialing.loop import DialingLoop
-from dialer.web.context import Context
+from dialer.web.context import MARKER, Context
 from dialer.web.live_streams import LiveStreams, StreamStart, Talk
 from dialer.web.socket_line import StreamLimits
 from tests.integration.dialing_floor import Floor
@@ -175,3 +179,68 @@ async def serving_streams(
             yield Carrier(floor, context, f"ws://127.0.0.1:{sock.getsockname()[1]}")
     finally:
         sock.close()
+
+
+async def closed(socket: ClientConnection) -> int:
+    """Read to the end; return the close code."""
+    async with asyncio.timeout(20):
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await socket.recv()
+    assert socket.close_code is not None
+    return socket.close_code
+
+
+def audio_of(message: dict[str, object]) -> bytes:
+    body = message["media"]
+    assert isinstance(body, dict)
+    assert (message["event"], body["contentType"], body["sampleRate"]) == (
+        "playAudio",
+        "audio/x-mulaw",
+        8000,
+    )
+    return base64.b64decode(body["payload"], validate=True)
+
+
+@contextmanager
+def logged(caplog: pytest.LogCaptureFixture, event: str) -> Iterator[list[Any]]:
+    found: list[Any] = []
+    with caplog.at_level(logging.INFO):
+        yield found
+    found += [record for record in caplog.records if record.msg == event]
+
+
+async def refusal(carrier: Carrier, path: str, headers: dict[str, str]) -> int:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(carrier.url + path, additional_headers=headers):
+            pass
+    assert refused.value.response.headers[MARKER[0]] == MARKER[1]
+    return refused.value.response.status_code
+
+
+@asynccontextmanager
+async def leaving_nothing_open() -> AsyncIterator[None]:
+    """Demand that every socket and task of the body is gone soon after it."""
+    tasks, sockets = _tasks(), _sockets()
+    yield
+    for _ in range(400):
+        if len(_sockets()) <= len(sockets) and _tasks() <= tasks:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"left open: {_tasks() - tasks}, {_sockets()} after {sockets}")
+
+
+def _tasks() -> set[asyncio.Task[object]]:
+    mine = asyncio.current_task()
+    return {task for task in asyncio.all_tasks() if task is not mine}
+
+
+def _sockets() -> list[str]:
+    """The open sockets of this process, the database's among them."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+        except OSError:  # the listing itself
+            continue
+    return [target for target in found if target.startswith("socket:")]

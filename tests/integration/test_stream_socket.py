@@ -3,38 +3,33 @@ in, or does not, breaks it or leaves anything open."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import json
-import logging
-import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
 
 from dialer.audio.mulaw import SILENT_FRAME
-from dialer.call.line import Cleared, Frame, Key, Line, Played
+from dialer.call.line import Cleared, Frame, Key, Played
 from dialer.domain.attempt import AttemptState
 from dialer.store.engine import Database, create_engine
-from dialer.web.context import MARKER
 from dialer.web.live_streams import StreamStart
-from dialer.web.socket_line import StreamLimits
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
 from tests.integration.stream_carrier import (
     CALL,
     FRAME,
-    Carrier,
     Echo,
     answered_call,
+    audio_of,
+    closed,
     key,
+    leaving_nothing_open,
+    logged,
     media,
     received,
+    refusal,
     serving_streams,
     start,
 )
@@ -47,59 +42,8 @@ async def call(floor: Floor) -> UUID:
 
 @pytest.fixture(autouse=True)
 async def nothing_is_left_open() -> AsyncIterator[None]:
-    """Every socket and task of a test is gone at its end."""
-    tasks, sockets = _tasks(), _sockets()
-    yield
-    for _ in range(400):
-        if len(_sockets()) <= len(sockets) and _tasks() <= tasks:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"left open: {_tasks() - tasks}, {_sockets()} after {sockets}")
-
-
-def _tasks() -> set[asyncio.Task[object]]:
-    mine = asyncio.current_task()
-    return {task for task in asyncio.all_tasks() if task is not mine}
-
-
-def _sockets() -> list[str]:
-    """The open sockets of this process, the database's among them."""
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
-        except OSError:  # the listing itself
-            continue
-    return [target for target in found if target.startswith("socket:")]
-
-
-async def closed(socket: ClientConnection) -> int:
-    """Read to the end; return the close code."""
-    async with asyncio.timeout(20):
-        with pytest.raises(ConnectionClosed):
-            while True:
-                await socket.recv()
-    assert socket.close_code is not None
-    return socket.close_code
-
-
-def audio_of(message: dict[str, object]) -> bytes:
-    body = message["media"]
-    assert isinstance(body, dict)
-    assert (message["event"], body["contentType"], body["sampleRate"]) == (
-        "playAudio",
-        "audio/x-mulaw",
-        8000,
-    )
-    return base64.b64decode(body["payload"], validate=True)
-
-
-@contextmanager
-def logged(caplog: pytest.LogCaptureFixture, event: str) -> Iterator[list[Any]]:
-    found: list[Any] = []
-    with caplog.at_level(logging.INFO):
-        yield found
-    found += [record for record in caplog.records if record.msg == event]
+    async with leaving_nothing_open():
+        yield
 
 
 async def test_what_the_carrier_says_arrives_in_order_and_what_we_say_goes_out(
@@ -162,14 +106,6 @@ async def test_a_forged_upgrade_is_refused_before_any_query(floor: Floor, call: 
             assert await refusal(carrier, path, headers) == 403
     async with serving_streams(floor, None) as carrier:  # a process that serves no streams
         assert await refusal(carrier, own, carrier.signed(own)) == 403
-
-
-async def refusal(carrier: Carrier, path: str, headers: dict[str, str]) -> int:
-    with pytest.raises(InvalidStatus) as refused:
-        async with connect(carrier.url + path, additional_headers=headers):
-            pass
-    assert refused.value.response.headers[MARKER[0]] == MARKER[1]
-    return refused.value.response.status_code
 
 
 BAD_MESSAGES: list[tuple[str | bytes, str]] = [
@@ -315,143 +251,3 @@ async def test_a_call_whose_id_we_were_never_told_gets_it_from_its_stream(
             assert audio_of(await received(socket)) == FRAME
         await carrier.quiet()
     assert (await floor.attempt(call)).call_uuid == "told at last"
-
-
-async def test_an_upgrade_without_a_start_is_closed_in_time(floor: Floor, call: UUID) -> None:
-    echo = Echo()
-    async with (
-        serving_streams(floor, echo, StreamLimits(start_s=0.3)) as carrier,
-        carrier.upgraded(call) as socket,
-    ):
-        await socket.send(media(1))
-        assert await closed(socket) == 1000
-    assert echo.began == []
-
-
-async def test_a_carrier_that_vanishes_ends_the_talk(floor: Floor, call: UUID) -> None:
-    echo = Echo()
-    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
-        await socket.send(media(1))
-        await received(socket)
-        socket.transport.abort()
-        await carrier.quiet()
-    assert echo.ended == ["stream-1"]
-
-
-async def test_a_carrier_that_falls_silent_is_closed(
-    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
-    with logged(caplog, "stream_messages_bad") as lines:
-        async with (
-            serving_streams(floor, Echo(), StreamLimits(idle_s=0.3)) as carrier,
-            carrier.streaming(call) as socket,
-        ):
-            assert await closed(socket) == 1000
-            await carrier.quiet()
-    assert [line.counts for line in lines] == [{"carrier_silent": 1}]
-
-
-async def test_a_carrier_that_stops_reading_is_dropped_before_memory_grows(
-    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
-    played, over = 0, asyncio.Event()
-
-    async def chatter(start: StreamStart, line: Line) -> None:
-        nonlocal played
-        reading = asyncio.create_task(_read_all(line))
-        while not reading.done() and played < 20_000:
-            await line.play(bytes(4000))
-            await asyncio.sleep(0)  # on a line that is gone, playing waits for nothing
-            played += 1
-        await reading
-        over.set()
-
-    with logged(caplog, "stream_messages_bad") as lines:
-        async with serving_streams(floor, chatter, StreamLimits(write_s=0.5)) as carrier:
-            writer = await _deaf_carrier(carrier, call)
-            try:
-                async with asyncio.timeout(60):
-                    await over.wait()
-                await carrier.quiet()
-            finally:
-                writer.transport.abort()
-    assert played < 20_000  # 100 MB: no socket's own buffers take that
-    assert [line.counts for line in lines] == [{"not_read_by_carrier": 1}]
-
-
-async def _read_all(line: Line) -> None:
-    async for _ in line.events():
-        pass
-
-
-async def _deaf_carrier(carrier: Carrier, call: UUID) -> asyncio.StreamWriter:
-    """Upgrade and start by hand, then never read."""
-    path = carrier.path(call)
-    host, port = carrier.url.removeprefix("ws://").split(":")
-    # A reader with a small limit stops reading soon, which a WebSocket client never does.
-    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
-    headers = {
-        "Host": f"{host}:{port}",
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
-        **carrier.signed(path),
-    }
-    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    writer.write("\r\n".join([*lines, "", ""]).encode())
-    await reader.readuntil(b"\r\n\r\n")
-    message = start().encode()
-    # Masked with zeros, as a client must mask and may choose how.
-    writer.write(b"\x81\xfe" + len(message).to_bytes(2) + bytes(4) + message)
-    await writer.drain()
-    return writer
-
-
-async def test_a_talk_that_fails_is_told_once_without_what_was_said(
-    floor: Floor, call: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail(start: StreamStart, line: Line) -> None:
-        raise RuntimeError("the callee said: my card number is")
-
-    with logged(caplog, "stream_failed") as lines:
-        async with serving_streams(floor, fail) as carrier, carrier.streaming(call) as socket:
-            assert await closed(socket) == 1000
-            await carrier.quiet()
-    (line,) = lines
-    assert line.errors[0].startswith("RuntimeError at test_stream_socket.py:")
-    assert "card" not in caplog.text
-
-
-async def test_a_talk_that_outlives_its_line_is_ended(floor: Floor, call: UUID) -> None:
-    cancelled = asyncio.Event()
-
-    async def linger(start: StreamStart, line: Line) -> None:
-        await _read_all(line)
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
-    async with serving_streams(floor, linger, StreamLimits(leave_s=0.3)) as carrier:
-        async with carrier.streaming(call):
-            pass
-        await carrier.quiet()
-    assert cancelled.is_set()
-
-
-async def test_a_process_that_ends_closes_its_streams_and_takes_no_more(
-    floor: Floor, call: UUID
-) -> None:
-    echo = Echo()
-    async with serving_streams(floor, echo) as carrier, carrier.streaming(call) as socket:
-        await socket.send(media(1))
-        await received(socket)
-        assert not await carrier.context.streams.wait_empty(0.01)
-        await carrier.context.streams.close_all(5)
-        assert await closed(socket) == 1000
-        assert carrier.context.streams.count == 0
-        path = carrier.path(call)
-        assert await refusal(carrier, path, carrier.signed(path)) == 503
-    assert echo.ended == ["stream-1"]
