@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from dialer.domain.after_stream import TransferReason
 from dialer.domain.attempt import Disposition
 
 Answer = bool | int | float | str  # dates are ISO text
@@ -90,7 +91,7 @@ class OptOut:
 class HandOver:
     """Once all that was said has been heard, transfer the call to a human."""
 
-    reason: Literal["asked", "frustrated", "qualified"]
+    reason: TransferReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from dialer.agent.moves import Answer
+from dialer.domain.after_stream import TransferReason
 from dialer.domain.attempt import Disposition
 from dialer.providers.speech import ModelUsage
 
@@ -83,7 +84,7 @@ class Desk(Protocol):
     async def opt_out(self) -> None:
         """Suppress the number everywhere, end its other attempts, settle as opted_out."""
 
-    async def hand_over(self) -> None:
+    async def hand_over(self, reason: TransferReason) -> None:
         """Settle as transferred and ask the carrier to continue with `<Dial>`; the caller closes
         the stream afterwards."""
 

@@ -165,7 +165,7 @@ class Performer:
         """The carrier goes on with another document once the stream yields; a call that is hung
         up it ends by itself."""
         if isinstance(move, HandOver):
-            await self.desk.hand_over()
+            await self.desk.hand_over(move.reason)
         else:
             await self.desk.hang_up()
         await self.close_line(isinstance(move, HangUp))

@@ -16,7 +16,9 @@ from rich.live import Live
 
 from dialer.app.highlights import highlights
 from dialer.app.runtime import Runtime, open_runtime
+from dialer.app.rehearsal import arm_failures
 from dialer.app.serve import Stop, bind, on_signals, serving, ticking
+from dialer.app.talk_highlights import talk_highlights
 from dialer.app.witness import compare
 from dialer.cli.campaigns import look
 from dialer.cli.demo_campaigns import RING_TIMEOUT_S, STEMS, Launched, launch
@@ -91,21 +93,27 @@ def rehearsal_settings(settings: Settings) -> Settings:
 async def _run(runtime: Runtime, args: argparse.Namespace, tell: Tell) -> Result:
     began = time.monotonic()
     launched = await launch(runtime, shipped_folder("campaigns"), tell)
+    await arm_failures(twin_url(runtime))
     files = " and ".join(f"{stem}.toml" for stem in STEMS)
     tell(
         f"Running copies of {files} with retries after 10-20 s instead of hours, rings of "
-        f"{RING_TIMEOUT_S} s, and an end one hour ahead."
+        f"{RING_TIMEOUT_S} s, and an end one hour ahead. The twin's recogniser, model and voice "
+        "fail in some calls on purpose."
     )
     await _watch(runtime, launched, quiet=args.json)
     await asyncio.sleep(_SETTLE_S)
     played = [await _play(runtime, one) for one in launched]
     async with runtime.db.begin() as tx:
-        stories = await highlights(tx)
+        stories = await highlights(tx) | await talk_highlights(tx)
         speed = await voice_to_voice(tx, [one.campaign_id for one in launched])
         shown = await richest_talk(tx, launched[-1].campaign_id)
         talk = () if shown is None else await transcript(tx, shown)
-    compared = await compare(runtime.db, runtime.settings.plivo_api_url.removesuffix("/v1"))
+    compared = await compare(runtime.db, twin_url(runtime))
     return Result(played, compared, stories, speed, talk, time.monotonic() - began)
+
+
+def twin_url(runtime: Runtime) -> str:
+    return runtime.settings.plivo_api_url.removesuffix("/v1")
 
 
 async def _play(runtime: Runtime, one: Launched) -> Played:

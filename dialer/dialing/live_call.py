@@ -25,7 +25,7 @@ from dialer.dialing.law import Law
 from dialer.dialing.optout import suppress
 from dialer.dialing.place import CallbackUrls
 from dialer.dialing.settle import call_back, establish
-from dialer.domain.after_stream import AfterStream, call_back_at
+from dialer.domain.after_stream import AfterStream, TransferReason, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.costs import together
 from dialer.domain.definition import Definition
@@ -169,9 +169,15 @@ class LiveCall:
         if to_end:
             self.spawn(end_calls(self.db, self.carrier, to_end))
 
-    async def hand_over(self) -> None:
+    async def hand_over(self, reason: TransferReason) -> None:
         async def work(tx: Tx, held: Held) -> None:
-            await establish(tx, held, Disposition.TRANSFERRED, after_stream=AfterStream.HAND_OVER)
+            await establish(
+                tx,
+                held,
+                Disposition.TRANSFERRED,
+                after_stream=AfterStream.HAND_OVER,
+                transfer_reason=reason,
+            )
 
         url = self.urls.after(self.attempt_id, "stream")
         await self._ask(await self._held(work), lambda uuid: self.carrier.transfer(uuid, url))

@@ -23,6 +23,7 @@ class AfterStream(StrEnum):
     APOLOGISE = "apologise"  #: our voice was gone
 
 
+TransferReason = Literal["asked", "frustrated", "qualified"]
 Next = Literal["voicemail", "dial", "hang_up", "apology"]
 
 _PAUSE_AFTER_FAILURE = timedelta(minutes=30)

@@ -15,6 +15,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("attempts", sa.Column("stream_id", sa.Text(), nullable=True))
     op.add_column("attempts", sa.Column("after_stream", sa.Text(), nullable=True))
+    op.add_column("attempts", sa.Column("transfer_reason", sa.Text(), nullable=True))
     for name in ("usage", "costs"):
         kind = postgresql.JSONB(astext_type=sa.Text(), none_as_null=True)
         op.add_column("attempts", sa.Column(name, kind, nullable=True))
@@ -29,9 +30,22 @@ def upgrade() -> None:
         "attempts",
         "after_stream in ('hand_over', 'hang_up', 'apologise')",
     )
+    op.create_check_constraint(
+        op.f("ck_attempts_transfer_reason"),
+        "attempts",
+        "transfer_reason in ('asked', 'frustrated', 'qualified')",
+    )
 
 
 def downgrade() -> None:
     op.drop_constraint(op.f("ck_attempts_after_stream"), "attempts", type_="check")
-    for name in ("total_cost_usd", "costs", "usage", "after_stream", "stream_id"):
+    op.drop_constraint(op.f("ck_attempts_transfer_reason"), "attempts", type_="check")
+    for name in (
+        "total_cost_usd",
+        "costs",
+        "usage",
+        "transfer_reason",
+        "after_stream",
+        "stream_id",
+    ):
         op.drop_column("attempts", name)

@@ -65,7 +65,7 @@ async def ended(line: Line, people: dict[str, Any], **changes: Any) -> Any:
 
 
 async def hand_over(desk: LiveCall) -> None:
-    await desk.hand_over()
+    await desk.hand_over("asked")
 
 
 async def hang_up(desk: LiveCall) -> None:

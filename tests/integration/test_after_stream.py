@@ -194,7 +194,7 @@ async def test_a_hand_over_dials_and_its_leg_counts_while_it_lives(
 ) -> None:
     carrier = await answered(floor, client)
     await carrier.post("answer", Event="StartApp")
-    await carrier.desk.hand_over()
+    await carrier.desk.hand_over("asked")
     assert await carrier.legs() == 0
     (dial,) = await carrier.post("transfer", "stream")
     assert (dial.tag, dial.get("callerId"), dial[0].text) == ("Dial", CALLER_ID, TRANSFER["to"])
@@ -216,7 +216,7 @@ async def test_when_nobody_is_free_a_person_is_to_call_back(
 ) -> None:
     carrier = await answered(floor, client)
     await carrier.post("answer", Event="StartApp")
-    await carrier.desk.hand_over()
+    await carrier.desk.hand_over("asked")
     await carrier.post("transfer", "stream")
     document = await carrier.post("transfer", "dial", DialStatus=status)
     assert tags(document) == ["Speak", "Hangup"] and "call you back" in spoken(document)
@@ -230,7 +230,7 @@ async def handed_over(floor: Floor, client: Web) -> Carrier:
     """A call whose transfer rings."""
     carrier = await answered(floor, client)
     await carrier.post("answer", Event="StartApp")
-    await carrier.desk.hand_over()
+    await carrier.desk.hand_over("asked")
     await carrier.post("transfer", "stream")
     return carrier
 

@@ -121,7 +121,7 @@ async def test_an_attempt_that_is_gone_is_let_be(floor: Floor) -> None:
     await desk.record("units", 1, 1)
     await desk.settle(D.QUALIFIED, None)
     await desk.opt_out()
-    await desk.hand_over()
+    await desk.hand_over("asked")
     await desk.apologise(None)
     await desk.hang_up()
     await desk.close(Metered(stream_s=1.0), None)
@@ -235,7 +235,7 @@ async def test_an_opt_out_that_the_hangup_overtook_settles_the_lead(floor: Floor
 
 async def test_a_hand_over_is_settled_first_and_asked_for_once(floor: Floor) -> None:
     talk = await answered(floor)
-    await talk.desk.hand_over()
+    await talk.desk.hand_over("asked")
     attempt = await talk.attempt()
     assert (attempt.disposition, attempt.after_stream) == ("transferred", "hand_over")
     url = floor.placing.urls.after(talk.attempt_id, "stream")
@@ -245,7 +245,7 @@ async def test_a_hand_over_is_settled_first_and_asked_for_once(floor: Floor) -> 
 async def test_a_carrier_that_does_not_hear_leaves_it_to_the_redirect(floor: Floor) -> None:
     talk = await answered(floor)
     floor.carrier.is_down = True
-    await talk.desk.hand_over()
+    await talk.desk.hand_over("asked")
     assert (await talk.attempt()).after_stream == "hand_over"
     await talk.desk.hang_up()
     assert (await talk.attempt()).after_stream == "hang_up"
@@ -258,7 +258,7 @@ async def test_the_end_of_a_call_is_asked_for_while_it_is_up(floor: Floor) -> No
     assert floor.carrier.ended == [("hang_up", "call-1")]
     await talk.hang_up()
     await talk.desk.hang_up()
-    await talk.desk.hand_over()
+    await talk.desk.hand_over("asked")
     assert floor.carrier.ended == [("hang_up", "call-1")], "it is over"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -16,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dialer.domain.after_stream import AfterStream
+from dialer.domain.after_stream import AfterStream, TransferReason
 from dialer.domain.attempt import LIVE, AttemptState, Disposition, Outcome, Refusal
 from dialer.store.tables.meta import account_id, at, belongs_to, metadata, one_of, uuid
 from dialer.store.tables.meta import text as text_
@@ -80,6 +82,7 @@ attempts = Table(
     at("queue_cancelled_at", null=True),  # we took it out of the carrier's queue, unrung
     Column("has_transfer_leg", Boolean, nullable=False, server_default=text("false")),
     text_("stream_id", null=True),  # the newest stream of the call; an older one gives way
+    text_("transfer_reason", null=True),
     text_("after_stream", null=True),  # what the carrier is told when the stream has ended
     Column("usage", JSONB(none_as_null=True)),  # metered: what `call.desk.Metered` holds
     Column("costs", JSONB(none_as_null=True)),  # USD by part as decimal text; null: not known
@@ -94,6 +97,7 @@ attempts = Table(
     one_of("outcome", Outcome),
     one_of("disposition", Disposition),
     one_of("after_stream", AfterStream),
+    one_of("transfer_reason", get_args(TransferReason)),
     Index("ix_attempts_live", "account_id", "state", postgresql_where=text(f"state in ({_LIVE})")),
     Index("ix_attempts_enrolment", "account_id", "enrolment_id", "id"),
     Index("ix_attempts_campaign", "account_id", "campaign_id", "id"),

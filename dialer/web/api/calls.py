@@ -72,6 +72,7 @@ class CallOut(Struct):
     answered_at: datetime | None
     ended_at: datetime | None
     callback_at: datetime | None
+    transfer_reason: str | None
     hangup_code: int | None
     hangup_cause: str | None
     hangup_source: str | None
