@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dialer.agent.answer_sheet import MOST_ASKS, MOST_UNCLEAR
-from dialer.agent.history import MOST_MESSAGES
+from dialer.agent.history import MOST_MESSAGES, History
 from dialer.agent.moves import HandOver, HangUp, Mind, OptOut, Record, Say, Settle, Think, ToolCall
 from dialer.agent.qualification import MOST_IDLE, MOST_SILENCES, MOST_USES
 from dialer.domain.attempt import Disposition
@@ -282,6 +282,14 @@ def test_what_the_model_is_told_stays_bounded_and_well_formed() -> None:
             assert [use.id for use in before.tool_calls] == [message.tool_call_id]
 
 
+def test_a_tools_result_never_outlives_its_use() -> None:
+    history = History()
+    for number in range(MOST_MESSAGES):
+        history.tool_was_used(ToolCall(f"c{number}", "opt_out", ""), "{}", "done")
+        history.callee_said("well")
+        assert history.messages[0].role != "tool" and len(history.messages) <= MOST_MESSAGES
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -337,6 +345,13 @@ def test_silence_is_asked_about_twice_and_then_ended() -> None:
     talk.done().silence()
     assert talk.settled == Settle(Disposition.INCOMPLETE) and talk.has_ended
     assert talk.silence().moves == []
+
+
+def test_who_speaks_again_is_given_their_silences_anew() -> None:
+    talk = start()
+    for _ in range(MOST_SILENCES):
+        talk.done().silence().done().hear("hm, let me see").model(text="Take your time?")
+    assert not talk.done().silence().has_ended
 
 
 def test_a_mumble_is_told_and_the_question_asked_again() -> None:
@@ -421,3 +436,6 @@ def test_a_campaign_without_questions_talks_and_qualifies_nobody() -> None:
     assert talk.done().hear("what is it").model(text="Solar.").moves == []
     talk.done().hear("bye").model(("end_call", {"reason": "finished"}))
     assert talk.settled == Settle(Disposition.INCOMPLETE) and talk.has_ended
+    talk = start(questions=[], rules=[]).done().hear("what is it")
+    talk.model(text="It is about solar power.").done().hear("pardon?").model(text="")
+    assert len(talk.said) == 1  # never nothing
