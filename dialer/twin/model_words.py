@@ -272,7 +272,24 @@ def named_choices(text: str, choices: Sequence[str]) -> list[str]:
         ]
     scored = {choice: _closeness(words, flat(choice).split(), choices) for choice in choices}
     best = max(scored.values(), default=0.0)
-    return [choice for choice, score in scored.items() if score == best] if best else []
+    if best:
+        return [choice for choice, score in scored.items() if score == best]
+    places = {_PLACES[word] for word in words if word in _PLACES}
+    return [choices[place] for place in places if -len(choices) <= place < len(choices)]
+
+
+#: "The second one": from the front, or from the end.
+_PLACES: dict[str, int] = {
+    flat(word).strip(): place
+    for place, line in {
+        0: "first pehla pehli पहला पहली",
+        1: "second doosra dusra doosri dusri दूसरा दूसरी",
+        2: "third teesra tisra teesri tisri तीसरा तीसरी",
+        3: "fourth chautha chauthi चौथा चौथी",
+        -1: "last aakhri akhri आखिरी आख़िरी",
+    }.items()
+    for word in line.split()
+}
 
 
 def _closeness(words: Sequence[str], choice: Sequence[str], choices: Sequence[str]) -> float:
