@@ -168,6 +168,12 @@ def _content(record: logging.LogRecord) -> dict[str, Any]:
     return content
 
 
+_TALKATIVE = (
+    *("uvicorn.access", "uvicorn.error", "apscheduler", "aiohttp.access", "alembic"),
+    *("httpx", "httpx2", "websockets"),
+)
+
+
 def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send every logger of this process through the safe formatter, to stderr by default.
 
@@ -186,8 +192,10 @@ def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> N
         library.handlers.clear()
         library.propagate = True
     # A line for every request or tick says nothing that a row does not say better.
-    for name in ("uvicorn.access", "uvicorn.error", "apscheduler", "aiohttp.access", "alembic"):
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # That a tick still runs when its next comes is no news.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 

@@ -21,7 +21,7 @@ from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
 from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
-from dialer.dialing.schedule import Job, start_ticks
+from dialer.dialing.schedule import Job, Ticks
 from dialer.domain.attempt import AttemptState
 from dialer.errors import Unavailable
 from dialer.leads.spool import import_spooled
@@ -149,12 +149,13 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),
     }
-    scheduler = start_ticks(jobs)
+    ticks = Ticks()
+    ticks.start(jobs)
     try:
         yield
     finally:
         runtime.drain.is_on = True
-        scheduler.shutdown(wait=False)
+        await ticks.stop()
 
 
 async def _forget_old(tx: Tx) -> int:

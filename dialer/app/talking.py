@@ -164,7 +164,11 @@ def recording_path(call: OpenCall) -> Path:
 def mind_of(call: OpenCall, *, is_recorded: bool) -> Mind:
     kind = Qualification if call.definition.notification is None else Announcement
     return kind(
-        call.definition, values=call.values, zone=ZoneInfo(call.zone), is_recorded=is_recorded
+        call.definition,
+        values=call.values,
+        zone=ZoneInfo(call.zone),
+        language=call.language,
+        is_recorded=is_recorded,
     )
 
 

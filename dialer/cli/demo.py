@@ -15,8 +15,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from dialer.app.highlights import highlights
-from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.rehearsal import arm_failures
+from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, serving, ticking
 from dialer.app.talk_highlights import talk_highlights
 from dialer.app.witness import compare

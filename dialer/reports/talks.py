@@ -81,12 +81,13 @@ def _shown(row: Any) -> ShownTurn:
 
 
 async def richest_talk(tx: Tx, campaign_id: UUID) -> UUID | None:
-    """Return the call that shows most: interrupted, with the most answers; None without talks."""
+    """Return the call that shows most: the agent interrupted in mid-talk, then the most answers;
+    None without talks."""
     wins = select(func.count()).where(
         answers.c.account_id == a.account_id, answers.c.attempt_id == a.id
     )
     cuts = select(func.count()).where(
-        t.account_id == a.account_id, t.attempt_id == a.id, t.is_interrupted
+        t.account_id == a.account_id, t.attempt_id == a.id, t.is_interrupted, t.number > 2
     )
     row = await tx.one_or_none(
         select(a.id)
@@ -96,7 +97,7 @@ async def richest_talk(tx: Tx, campaign_id: UUID) -> UUID | None:
             a.outcome == Outcome.COMPLETED,
             wins.scalar_subquery() > 0,
         )
-        .order_by((func.least(cuts.scalar_subquery(), 1) + wins.scalar_subquery()).desc(), a.id)
+        .order_by((3 * func.least(cuts.scalar_subquery(), 1) + wins.scalar_subquery()).desc(), a.id)
         .limit(1)
     )
     return None if row is None else row.id
