@@ -43,17 +43,29 @@ class Passage:
         tokens = self.text.split()
         if heard_s <= 0 or not tokens:
             return ""
+        if self.is_whole and heard_s >= self.audio_bytes / BYTES_PER_S:
+            return " ".join(tokens)
         begun = sum(1 for word in self.words if word.start_s < heard_s)
-        if self.words and begun < len(self.words):
+        place = self._place_after(begun)
+        if place is not None:
+            return " ".join(tokens[: len(self.text[:place].split())])
+        if self.words and self.is_whole:
             share = begun / len(self.words)
-        elif self.words and self.is_whole:
-            share = 1.0
         else:
             whole_s = self.audio_bytes / BYTES_PER_S if self.is_whole else 0.0
             share = heard_s / max(whole_s, len(self.text) * _SECONDS_PER_CHARACTER)
-        if len(self.words) == len(tokens) and begun < len(tokens):
-            return " ".join(tokens[:begun])
         return " ".join(tokens[: max(1, round(min(1.0, share) * len(tokens)))])
+
+    def _place_after(self, count: int) -> int | None:
+        """Where in the text its first ``count`` timed words end; None: they are not its words.
+        The timings of a passage come piece by piece, and may part it otherwise than blanks do."""
+        at = 0
+        for word in self.words[:count]:
+            found = self.text.find(word.text.strip(), at)
+            if found < 0:
+                return None
+            at = found + len(word.text.strip())
+        return at or None
 
 
 @dataclass(slots=True)

@@ -139,3 +139,20 @@ def test_a_sentence_heard_whole_is_whole_whatever_the_timings_say() -> None:
     passage = Passage(1, "one two", words=[Word("one", 0, 0.5)], is_whole=True)
     passage.audio_bytes = BYTES_PER_S
     assert passage.heard_text(1.0) == "one two"
+
+
+def test_timings_that_come_piece_by_piece_tell_the_words_so_far() -> None:
+    passage = Passage(1, "Hello Asha, Surya Homes here.", audio_bytes=BYTES_PER_S)
+    passage.words = [Word("Hello", 0.0, 0.3), Word("Asha,", 0.35, 0.7)]
+    assert passage.heard_text(0.2) == "Hello"
+    passage.words += [Word("Surya", 0.8, 1.1), Word("Homes here.", 1.1, 1.6)]
+    assert passage.heard_text(0.9) == "Hello Asha, Surya"
+    assert passage.heard_text(1.2) == "Hello Asha, Surya Homes here."
+
+
+def test_timings_of_other_words_than_the_text_count_by_their_share() -> None:
+    passage = Passage(1, "pay 5000 rupees now", audio_bytes=2 * BYTES_PER_S, is_whole=True)
+    passage.words = [
+        Word(word, at / 3, at / 3 + 0.3) for at, word in enumerate(["pay", "five", "k"])
+    ]
+    assert passage.heard_text(0.5) == "pay 5000 rupees"
