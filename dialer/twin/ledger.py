@@ -30,6 +30,7 @@ KEPT = {
     "ended": "ended",
     "note": "notes",
     "talk": "talks",
+    "spoken": "spoken",
 }
 
 

@@ -33,6 +33,8 @@ def prompt_s(element: Element, config: TwinConfig) -> float:
 async def speak(run: Interpreter, element: Element) -> None:
     """Also <Play>."""
     duration_s = prompt_s(element, run.exchange.config)
+    call_uuid = run.call.call_uuid
+    run.exchange.ledger.write("spoken", call_uuid=call_uuid, text=element.text)
     if math.isinf(duration_s):
         await run.call.over.wait()
     await run.exchange.clock.sleep(duration_s)
