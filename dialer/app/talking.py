@@ -23,7 +23,9 @@ from dialer.dialing.law import Law
 from dialer.dialing.live_call import LiveCall, OpenCall, open_call
 from dialer.dialing.place import CallbackUrls
 from dialer.domain.definition import Definition
+from dialer.providers.cartesia_speak import DEFAULT_MODEL as DEFAULT_VOICE
 from dialer.providers.cartesia_speak import CartesiaVoices
+from dialer.providers.deepgram_listen import DEFAULT_MODEL as DEFAULT_RECOGNISER
 from dialer.providers.deepgram_listen import DeepgramRecognisers, billed_as
 from dialer.providers.openai_chat import DEFAULT_MODEL, OpenAIModel
 from dialer.providers.protocols import CallControl
@@ -39,30 +41,47 @@ _MOST_KEYTERMS = 50  # far below the recogniser's 500 tokens (providers.md §1.2
 
 @dataclass(slots=True)
 class Providers:
-    """The providers of speech of one process, shared by its calls."""
+    """The providers of speech of one process, shared by its calls; one client a model. A vendor
+    without a key refuses the handshake, and a campaign that needs it does not start
+    (`missing_speech_keys`)."""
 
-    recognisers: DeepgramRecognisers
-    voices: CartesiaVoices
     _settings: Settings
     _cache: PhraseCache = field(default_factory=PhraseCache)
+    _recognisers: dict[str, DeepgramRecognisers] = field(default_factory=dict)
+    _voices: dict[str, CartesiaVoices] = field(default_factory=dict)
     _models: dict[str, OpenAIModel] = field(default_factory=dict)
 
     def speech_for(self, definition: Definition) -> Speech:
         """Return what a call of this campaign talks with; only a qualification thinks."""
-        agent = definition.agent
+        recognisers = self.recognisers(
+            definition.model("recogniser", "stt", default=DEFAULT_RECOGNISER)
+        )
+        voices = self.voices(definition.model("voice", "tts", default=DEFAULT_VOICE))
         model = None
-        if agent is not None and definition.notification is None:
-            model = self.model(agent.models.get("reply", DEFAULT_MODEL))
+        if definition.notification is None:
+            model = self.model(definition.model("reply", "llm", default=DEFAULT_MODEL))
         return Speech(
-            recognisers=self.recognisers,
-            voices=self.voices,
+            recognisers=recognisers,
+            voices=voices,
             model=model,
             cache=self._cache,
-            recogniser_name=billed_as(self.recognisers.model, definition.campaign.language),
-            voice_name=self.voices.model,
+            recogniser_name=billed_as(recognisers.model, definition.campaign.language),
+            voice_name=voices.model,
         )
 
-    def model(self, name: str) -> OpenAIModel:
+    def recognisers(self, model: str = DEFAULT_RECOGNISER) -> DeepgramRecognisers:
+        if model not in self._recognisers:
+            key, url = self._settings.deepgram_api_key or "none", self._settings.deepgram_url
+            self._recognisers[model] = DeepgramRecognisers(api_key=key, url=url, model=model)
+        return self._recognisers[model]
+
+    def voices(self, model: str = DEFAULT_VOICE) -> CartesiaVoices:
+        if model not in self._voices:
+            key, url = self._settings.cartesia_api_key or "none", self._settings.cartesia_url
+            self._voices[model] = CartesiaVoices(api_key=key, url=url, model=model)
+        return self._voices[model]
+
+    def model(self, name: str = DEFAULT_MODEL) -> OpenAIModel:
         if name not in self._models:
             settings = self._settings
             self._models[name] = OpenAIModel(
@@ -77,17 +96,12 @@ class Providers:
 
 @asynccontextmanager
 async def open_providers(settings: Settings) -> AsyncIterator[Providers]:
-    """Make the clients; their sockets are opened by calls. A vendor without a key refuses the
-    handshake, and a campaign that needs it does not start (`missing_speech_keys`)."""
-    providers = Providers(
-        recognisers=DeepgramRecognisers(
-            api_key=settings.deepgram_api_key or "none", url=settings.deepgram_url
-        ),
-        voices=CartesiaVoices(
-            api_key=settings.cartesia_api_key or "none", url=settings.cartesia_url
-        ),
-        _settings=settings,
-    )
+    """Make the usual clients now: loading the SDKs takes a second that no call should pay. Their
+    sockets are opened by calls."""
+    providers = Providers(settings)
+    providers.recognisers()
+    providers.voices()
+    providers.model()
     try:
         yield providers
     finally:

@@ -161,7 +161,10 @@ class Session:
     def _conduct(self, voice: Voice, tasks: asyncio.TaskGroup) -> Conductor:
         facts = self._facts
         self._speaker = Speaker(
-            voice, self._speech.cache, name=facts.voice_id, language=facts.language
+            voice,
+            self._speech.cache,
+            name=f"{self._speech.voice_name} {facts.voice_id}",
+            language=facts.language,
         )
         self._performer = Performer(
             attempt_id=facts.attempt_id,

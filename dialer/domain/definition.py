@@ -83,7 +83,8 @@ class QualifiedWhen(Section, frozen=True):
     value: bool | int | float | str | list[str | int | float]
 
 
-ModelUse = Literal["reply"]
+# What a campaign may choose a model for; the second three are the trade's words for the first.
+ModelUse = Literal["recogniser", "reply", "voice", "stt", "llm", "tts"]
 VoiceLanguage = Annotated[
     str,
     Meta(
@@ -101,7 +102,7 @@ class AgentSection(Section, frozen=True):
     record: bool = True  # the agent announces it
     style: str = ""
     knowledge: str = ""
-    models: dict[ModelUse, ProviderName] = {}  # "reply": the language model's id
+    models: dict[ModelUse, ProviderName] = {}  # use → the provider's id; absent: ours
     voices: dict[VoiceLanguage, ProviderName] = {}  # language → the voice provider's id
     questions: list[Question] = []
     qualified_when: list[QualifiedWhen] = []
@@ -159,6 +160,11 @@ class Definition(Section, frozen=True):
         """Whether a streamed call of this campaign is recorded."""
         section = self.agent if self.notification is None else self.notification
         return self.is_streamed and section is not None and section.record
+
+    def model(self, *uses: ModelUse, default: str) -> str:
+        """The model the campaign names for a use, by any of its words, else ``default``."""
+        named: Mapping[ModelUse, str] = self.agent.models if self.agent is not None else {}
+        return next((named[use] for use in uses if use in named), default)
 
     def voice_id(self, language: str) -> str:
         """The voice for a language tag: its own, that of "hi" for "hi-IN", "default", or ""."""

@@ -16,6 +16,7 @@ from dialer.providers.cartesia_socket import PROVIDER, CartesiaSocket
 from dialer.providers.cartesia_utterance import CartesiaUtterance
 from dialer.providers.vendor_socket import CONNECT_S, http_and_ws, socket_errors, socket_options
 
+DEFAULT_MODEL = "sonic-3.5"  # dated: a campaign may name another
 DEFAULT_VOICE_ID = "95d51f79-c397-46f9-b49a-23763d3eaa2d"  # speaks Hindi and English in one breath
 
 
@@ -27,7 +28,7 @@ class CartesiaVoices:
         *,
         api_key: str,
         url: str,
-        model: str = "sonic-3.5",
+        model: str = DEFAULT_MODEL,
         default_voice_id: str = DEFAULT_VOICE_ID,
     ) -> None:
         http, ws = http_and_ws(url)

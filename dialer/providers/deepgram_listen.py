@@ -27,6 +27,7 @@ from dialer.providers.vendor_socket import (
 
 log = logging.getLogger(__name__)
 
+DEFAULT_MODEL = "nova-3"  # dated: a campaign may name another
 PROVIDER = "deepgram"
 BYTES_PER_S = 8000  # mu-law
 KEEP_ALIVE_S = 4.0  # Deepgram closes after 10 s of nothing and asks for one every 3 to 5 s
@@ -64,7 +65,7 @@ class _Ask(Enum):
 class DeepgramRecognisers:
     """``url`` is scheme://host[:port], http or ws: the other form derives from it."""
 
-    def __init__(self, *, api_key: str, url: str, model: str = "nova-3") -> None:
+    def __init__(self, *, api_key: str, url: str, model: str = DEFAULT_MODEL) -> None:
         http, ws = http_and_ws(url)
         self.model = model
         self._client = AsyncDeepgramClient(
