@@ -30,7 +30,7 @@ from dialer.providers.deepgram_listen import DeepgramRecognisers, billed_as
 from dialer.providers.openai_chat import DEFAULT_MODEL, OpenAIModel
 from dialer.providers.protocols import CallControl
 from dialer.settings import Settings
-from dialer.store.engine import Database
+from dialer.store.engine import Database, Tx
 from dialer.web.live_streams import StreamStart
 
 log = logging.getLogger(__name__)
@@ -122,13 +122,17 @@ class Talking:
 
     async def talk(self, start: StreamStart, line: Line) -> None:
         """Serve one stream to its end."""
-        call = await self.db.run(
-            lambda tx: open_call(tx, self.law, start.attempt_id, stream_id=start.stream_id)
-        )
+        read_at = 0.0
+
+        async def read(tx: Tx) -> OpenCall | None:
+            nonlocal read_at
+            read_at = time.monotonic()  # of `tx.now`: a busy process commits later
+            return await open_call(tx, self.law, start.attempt_id, stream_id=start.stream_id)
+
+        call = await self.db.run(read)
         if call is None:
             await line.close()
             return
-        read_at = time.monotonic()
 
         def now() -> datetime:
             return call.now + timedelta(seconds=time.monotonic() - read_at)
@@ -141,7 +145,7 @@ class Talking:
             attempt_id=start.attempt_id,
             stream_id=start.stream_id,
         )
-        facts = facts_of(call)
+        facts = facts_of(call, time.monotonic() - read_at)
         recorder = None
         if call.definition.is_recorded and not call.is_machine:
             path = recording_path(call)
@@ -186,7 +190,8 @@ def mind_of(call: OpenCall, *, is_recorded: bool) -> Mind:
     )
 
 
-def facts_of(call: OpenCall) -> CallFacts:
+def facts_of(call: OpenCall, read_s_ago: float) -> CallFacts:
+    """``read_s_ago``: since ``call.now``."""
     definition = call.definition
     began = call.answered_at or call.now
     return CallFacts(
@@ -196,7 +201,7 @@ def facts_of(call: OpenCall) -> CallFacts:
         keyterms=keyterms_of(definition),
         cache_key=f"{call.campaign_id}:{call.version}",
         filler=in_language(call.language).one_moment,
-        answered_s_ago=max(0.0, (call.now - began).total_seconds()),
+        answered_s_ago=max(0.0, (call.now - began).total_seconds() + read_s_ago),
         limit_s=definition.dialing.max_call_s,
     )
 
