@@ -26,7 +26,7 @@ def is_loud(frame: bytes) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Spurt:
-    """One talkspurt of the agent as it was played."""
+    """One talkspurt of the agent as it was played. What comes after a clear is another."""
 
     starts_s: float
     ends_s: float
@@ -49,7 +49,7 @@ class Ear:
         """``frame`` was played from ``now_s`` on; the words that ended in it."""
         spurt = self.latest
         if is_loud(frame):
-            if spurt is None or not self.is_talking(now_s):
+            if spurt is None or spurt.was_cleared or not self.is_talking(now_s):
                 spurt = Spurt(now_s, now_s)
                 self.spurts.append(spurt)
             spurt.ends_s = now_s + len(frame) / SAMPLE_RATE_HZ
@@ -57,6 +57,13 @@ class Ear:
         if words and spurt is not None:
             spurt.words += words
         return words
+
+    def cut(self) -> None:
+        """The agent has stopped in mid-speech."""
+        spurt = self.latest
+        if spurt is not None:
+            spurt.was_cleared = True
+            spurt.words += [word.text for word in self.listener.cut()]
 
     def silent_s(self, now_s: float) -> float:
         """For how long the agent has been silent at ``now_s``; 0 while a recording goes on, and

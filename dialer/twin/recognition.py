@@ -115,6 +115,17 @@ class Listener:
         while self._follow() if self._in_step else self._search():
             continue
         self._forget()
+        return self._take_words()
+
+    def cut(self) -> list[HeardWord]:
+        """What was being heard is broken off here; the words of it that were as good as over."""
+        if self._in_step:
+            self._in_step = False
+            self._probe = self._done
+        self._break_off()
+        return self._take_words()
+
+    def _take_words(self) -> list[HeardWord]:
         words = list(self._words)
         self._words.clear()
         return words

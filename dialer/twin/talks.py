@@ -54,9 +54,8 @@ class Talk:
         """The customer dropped what was not played yet: no hole follows."""
         self.clears.append({"at_s": round(now_s, 3), "dropped_ms": dropped_ms})
         self.checkpoints["dropped"] += dropped_checkpoints
-        spurt = self.ear.latest
-        if dropped_ms and spurt is not None and self.ear.is_talking(now_s):
-            spurt.was_cleared = True
+        if dropped_ms and self.ear.is_talking(now_s):
+            self.ear.cut()
         self._before_dry = self._suspect = None
 
     def _watch_for_holes(self, now_s: float, is_fed: bool) -> None:

@@ -136,6 +136,20 @@ def test_the_tail_of_what_was_talked_over_is_not_answered_again() -> None:
     assert call.said == ["Wait.", "Go on."]
 
 
+def test_what_follows_a_clear_is_another_talkspurt_however_soon() -> None:
+    call = Call(Script())
+    call.says("Hello Asha, this is Surya Homes.")
+    call.run(0.8)
+    call.playback.clear()
+    call.ear.cut()
+    call.run(0.1)
+    call.says("Hello Asha, this is Surya Homes.")
+    call.run(3)
+    cut, whole = call.ear.spurts
+    assert cut.was_cleared and cut.words == ["Hello", "Asha,"]
+    assert not whole.was_cleared and " ".join(whole.words) == "Hello Asha, this is Surya Homes."
+
+
 def test_an_agent_that_is_not_recognised_is_answered_all_the_same() -> None:
     call = Call(Script(talk=(Line(hears="own", says="Yes."), Line(says="What?"))))
     call.hears("Do you own it?", known=False)
