@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test up bench lint lock
+.PHONY: demo test up bench bench-agent lint lock
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -22,6 +22,10 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks
+
+# 200 scripted conversations with the whole product; some four minutes.
+bench-agent: $(READY)
+	@$(BIN)/python -m tests.benchmarks.agent
 
 # uv when it is there (seconds), plain pip when it is not (under a minute); hashes either way.
 $(READY): requirements.lock pyproject.toml

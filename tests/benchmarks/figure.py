@@ -28,14 +28,26 @@ class Figure:
 @asynccontextmanager
 async def fresh_database(dsn: str) -> AsyncIterator[Database]:
     """A migrated database of its own, dropped afterwards."""
+    async with fresh_url(dsn) as url:
+        engine = create_engine(url)
+        try:
+            yield Database(engine)
+        finally:
+            await engine.dispose()
+
+
+@asynccontextmanager
+async def fresh_url(dsn: str) -> AsyncIterator[str]:
+    """The address of a migrated database of its own, dropped afterwards."""
     name = f"bench_{uuid4().hex}"
     admin = await asyncpg.connect(dsn)
     await admin.execute(f'CREATE DATABASE "{name}"')
-    engine = create_engine(urlunsplit(urlsplit(dsn)._replace(path=f"/{name}")))
+    url = urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
     try:
+        engine = create_engine(url)
         await upgrade(engine)
-        yield Database(engine)
-    finally:
         await engine.dispose()
+        yield url
+    finally:
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await admin.close()
