@@ -30,7 +30,7 @@ from dialer.call.phrases import Phrases
 from dialer.call.playout import MARK_SLACK_S, Passage, Playout, heard_of
 from dialer.call.speaker import Speaker
 from dialer.domain.attempt import Disposition
-from dialer.errors import ProviderError
+from dialer.errors import ProviderError, ProviderUnavailable
 from dialer.providers.speech import (
     LanguageModel,
     ModelUsage,
@@ -44,6 +44,7 @@ from dialer.providers.speech import (
 log = logging.getLogger(__name__)
 
 MOST_REPLY_TOKENS = 150  # some twenty seconds of speech
+_MOST_SPOKEN = 400  # characters of a reply; a model that goes on is not listened to any longer
 _COMMON_CHARACTERS = 40  # an acknowledgement is shorter
 _MOST_MOVES = 60  # of one go; a mind that wants more has lost its way
 
@@ -111,6 +112,7 @@ class Performer:
     bill: ModelBill = field(default_factory=ModelBill)
     voice_is_gone: bool = False
     has_failed: bool = False
+    has_run_on: bool = False  # the model did
     failures: Counter[str] = field(default_factory=Counter)
     learn: Callable[[str], None] = lambda text: None
 
@@ -296,6 +298,9 @@ class Reply:
                 async for event in events:
                     if isinstance(event, TextDelta):
                         self._turn.marks.setdefault("first_token", performer.clock())
+                        if len(self.text) + len(event.text) > _MOST_SPOKEN:
+                            self._stop_listening(phrases)
+                            break
                         self.text += event.text
                         for phrase in phrases.feed(event.text):
                             await self._push(phrase)
@@ -310,6 +315,18 @@ class Reply:
         finally:
             await self._drop()
         return True
+
+    def _stop_listening(self, phrases: Phrases) -> None:
+        """The model does not stop: its whole phrases are said, once a call; then it has failed."""
+        performer = self._performer
+        performer.bill.add(None)
+        if performer.has_run_on:
+            raise ProviderUnavailable("model", "does not stop again")
+        performer.has_run_on = True
+        performer.failures["model"] += 1
+        log.warning("model_does_not_stop", extra={"attempt_id": performer.attempt_id})
+        if self._turn.passages:
+            phrases.rest()
 
     async def _use(self, call: ToolCall) -> None:
         """Facts are written at once, words and endings wait for the reply's own words."""
