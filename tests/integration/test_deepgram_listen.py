@@ -273,6 +273,14 @@ async def test_sound_without_words_ends_in_empty_final_words(twin: RunningTwin) 
     assert isinstance(events[-1], Transcript) and events[-1].text == ""
 
 
+async def test_an_utterance_that_is_not_understood_ends_without_words(twin: RunningTwin) -> None:
+    arm(twin, "stt_no_words")
+    async with recognisers(twin.url).open(language="en-IN") as one:
+        await play(one, await spoken(twin, TEXT))
+        events = await until(one, Transcript, ends_speech=True)
+    assert {event.text for event in events if isinstance(event, Transcript)} == {""}
+
+
 @pytest.mark.parametrize("kind", ["stt_unknown_events", "stt_garbage"])
 async def test_what_nobody_understands_is_noted_once_and_survived(
     twin: RunningTwin, kind: str, caplog: pytest.LogCaptureFixture
