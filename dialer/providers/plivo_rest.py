@@ -121,6 +121,11 @@ class PlivoRest:
         )
         return done is not None
 
+    async def end_streams(self, call_uuid: str) -> None:
+        """End the call's audio streams; its document goes on. Nothing if the call is over."""
+        _require_id("call_uuid", call_uuid)
+        await self._unless_gone(lambda client: client.calls.delete_all_streams(call_uuid))
+
     async def queued_calls(self, to: str | None = None) -> Sequence[str]:
         """Ids of calls accepted but not yet dialed, all or those to one number."""
         return await self._ids("queued", to)

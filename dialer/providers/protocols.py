@@ -142,6 +142,9 @@ class CallControl(Protocol):
     async def transfer(self, call_uuid: str, url: str) -> bool:
         """Make the call continue with the document at ``url``; False if it is already over."""
 
+    async def end_streams(self, call_uuid: str) -> None:
+        """End the call's audio streams; its document goes on. Nothing if the call is over."""
+
     async def queued_calls(self, to: str | None = None) -> Sequence[str]:
         """Ids of calls accepted but not yet dialed, all or those to one number."""
 

@@ -18,15 +18,17 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 
 from dialer.dialing.stream_start import is_of_live_call
+from dialer.errors import ProviderError
 from dialer.providers.plivo_signature import is_upgrade_signed
 from dialer.web.context import MARKER, Context
-from dialer.web.live_streams import LiveStreams, Stream, StreamStart, Talk
+from dialer.web.live_streams import Stream, StreamStart, Talk
 from dialer.web.socket_line import ABORT, SocketLine
 
 log = logging.getLogger(__name__)
 
 _FORBIDDEN, _UNAVAILABLE = 403, 503
 _LOOK_EVERY_S = 1.0
+_READ_WITHIN_S = 0.1
 
 Socket = WebSocket[Any, Any, Any]
 
@@ -86,7 +88,7 @@ async def _serve(context: Context, talk: Talk, socket: Socket, attempt_id: UUID)
         start = await _proven_start(context, line, attempt_id)
         if start is not None:
             async with context.streams.serving(attempt_id, line) as stream:
-                await _talk(context.streams, stream, start, talk)
+                await _talk(context, stream, start, talk)
     except Exception as error:  # a defect of ours ends this call, and is told once
         log.error("stream_failed", extra={"attempt_id": attempt_id, "errors": _causes(error)})
     finally:
@@ -108,13 +110,13 @@ async def _proven_start(context: Context, line: SocketLine, attempt_id: UUID) ->
     return StreamStart(attempt_id, call_uuid, started.stream_id)
 
 
-async def _talk(streams: LiveStreams, stream: Stream, start: StreamStart, talk: Talk) -> None:
+async def _talk(context: Context, stream: Stream, start: StreamStart, talk: Talk) -> None:
     """Run the talk; it is over when this returns, whichever side ended."""
     if not stream.line.is_open:  # a still newer stream was faster
         return
     async with asyncio.TaskGroup() as tasks:
         stream.talking = tasks.create_task(_run(talk, start, stream.line))
-        watching = tasks.create_task(_watch(streams, stream))
+        watching = tasks.create_task(_watch(context, stream, start))
         stream.talking.add_done_callback(lambda _: watching.cancel())
 
 
@@ -122,18 +124,31 @@ async def _run(talk: Talk, start: StreamStart, line: SocketLine) -> None:
     await talk(start, line)
 
 
-async def _watch(streams: LiveStreams, stream: Stream) -> None:
+async def _watch(context: Context, stream: Stream, start: StreamStart) -> None:
     """Close a line on which nothing comes any more; end a talk that outlives its line."""
-    limits, line = streams.limits, stream.line
+    limits, line = context.streams.limits, stream.line
     while True:
         await asyncio.sleep(min(_LOOK_EVERY_S, limits.idle_s, limits.leave_s))
+        if line.idle_s > limits.idle_s:  # unless it was us who did not read for so long
+            await asyncio.sleep(_READ_WITHIN_S)
         if line.is_open and line.idle_s > limits.idle_s:
             line.bad["carrier_silent"] += 1
+            context.background.spawn(_end_stream(context, start))
             await line.close()
         if line.ended_s_ago > limits.leave_s and stream.talking is not None:
             line.bad["talk_outlived_line"] += 1
             stream.talking.cancel()
             return
+
+
+async def _end_stream(context: Context, start: StreamStart) -> None:
+    """Whoever does not send may not read our closing either: have the call go on without the
+    stream, where it apologises."""
+    try:
+        await context.carrier.end_streams(start.call_uuid)
+    except ProviderError as error:
+        extra = {"attempt_id": start.attempt_id, "detail": str(error)}
+        log.warning("silent_stream_not_ended", extra=extra)
 
 
 def _causes(error: BaseException) -> list[str]:

@@ -82,6 +82,10 @@ class HandCarrier:
         self.transfers.append((call_uuid, url))
         return True
 
+    async def end_streams(self, call_uuid: str) -> None:
+        self._answer()
+        self.ended.append(("streams", call_uuid))
+
     async def queued_calls(self, to: str | None = None) -> Sequence[str]:
         return self._ids(self.queued, to)
 

@@ -14,6 +14,7 @@ from dialer.web.live_streams import StreamStart
 from dialer.web.socket_line import StreamLimits
 from tests.integration.dialing_floor import ASHA, Floor
 from tests.integration.stream_carrier import (
+    CALL,
     Carrier,
     Echo,
     answered_call,
@@ -71,6 +72,7 @@ async def test_a_carrier_that_falls_silent_is_closed(
             assert await closed(socket) == 1000
             await carrier.quiet()
     assert [line.counts for line in lines] == [{"carrier_silent": 1}]
+    assert floor.carrier.ended == [("streams", CALL)], "it may not read our closing either"
 
 
 async def test_a_carrier_that_stops_reading_is_dropped_before_memory_grows(
