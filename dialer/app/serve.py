@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
+from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
 from dialer.dialing.schedule import Job, Ticks
@@ -43,6 +44,7 @@ _DIAL_EVERY_S = 0.25
 _CAMPAIGNS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
 _IMPORTS_EVERY_S = 2.0
+_LEFT_RECORDINGS_EVERY_S = 60.0
 _RETENTION_EVERY_S = 3600.0
 
 
@@ -147,6 +149,10 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
         "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier)),
         "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
+        "left_recordings": (
+            _LEFT_RECORDINGS_EVERY_S,
+            lambda: adopt_left_recordings(runtime.db, settings.data_dir),
+        ),
         "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),
     }
     ticks = Ticks()

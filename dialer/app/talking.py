@@ -20,6 +20,7 @@ from dialer.call.line import Line
 from dialer.call.session import CallFacts, Session, Speech
 from dialer.call.speaker import PhraseCache
 from dialer.dialing.law import Law
+from dialer.dialing.left_recordings import RECORDINGS
 from dialer.dialing.live_call import LiveCall, OpenCall, open_call
 from dialer.dialing.place import CallbackUrls
 from dialer.domain.definition import Definition
@@ -35,7 +36,6 @@ from dialer.web.live_streams import StreamStart
 
 log = logging.getLogger(__name__)
 
-RECORDINGS = "recordings"  # under the data directory, by the day of the call
 _MOST_KEYTERMS = 50  # far below the recogniser's 500 tokens (providers.md §1.2)
 
 

@@ -120,6 +120,20 @@ class StereoWav:
         return _HEADER.size + sample * _BOTH_BYTES
 
 
+def mend(path: Path) -> float:
+    """Cut what a process that died wrote beyond the header's count; return the seconds left, 0 for
+    what is no recording."""
+    with path.open("r+b") as file:
+        header = file.read(_HEADER.size)
+        if len(header) < _HEADER.size or header[:4] != b"RIFF":
+            return 0.0
+        (size,) = struct.unpack_from("<I", header, _HEADER.size - 4)
+        held = file.seek(0, os.SEEK_END) - _HEADER.size
+        if held > size:
+            file.truncate(_HEADER.size + size)
+        return min(size, held) / _BOTH_BYTES / SAMPLE_RATE_HZ
+
+
 def _silent_window() -> tuple[bytearray, bytearray]:
     return bytearray([SILENCE]) * _WINDOW, bytearray([SILENCE]) * _WINDOW
 

@@ -29,14 +29,14 @@ from dialer.domain.after_stream import AfterStream, TransferReason, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.costs import together
 from dialer.domain.definition import Definition
-from dialer.domain.ids import uuid7
 from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
 from dialer.store.attempts import CarrierIds, Held
+from dialer.store.calls import add_recording
 from dialer.store.engine import Database, Tx
-from dialer.store.tables import answers, recordings, turns
+from dialer.store.tables import answers, turns
 
 log = logging.getLogger(__name__)
 
@@ -217,20 +217,10 @@ class LiveCall:
             reckoned = await costs_of(tx, held.attempt, held.attempt.cost_usd, usage=usage)
             await ledger.change(tx, held, usage=usage, **reckoned)
             if recording is not None:
-                await tx.execute(insert(recordings).values(**self._recording(tx, recording)))
+                path = recording.path.as_posix()
+                await add_recording(tx, self.attempt_id, path=path, seconds=recording.seconds)
 
         await self._held(work)
-
-    def _recording(self, tx: Tx, recording: RecordingFile) -> dict[str, Any]:
-        return {
-            "account_id": tx.account_id,
-            "attempt_id": self.attempt_id,
-            "id": uuid7(),
-            "source": "stream",
-            "path": recording.path.as_posix(),
-            "seconds": recording.seconds,
-            "created_at": tx.now,
-        }
 
     async def _held(self, work: Callable[[Tx, Held], Awaitable[None]]) -> Any:
         """Do ``work`` on the locked attempt; return its row as it stands then, None if it is

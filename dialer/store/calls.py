@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from dialer.domain.ids import uuid7
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
 from dialer.store.tables import answers, attempts, carrier_events, recordings, turns
@@ -89,3 +90,10 @@ async def recording_of(tx: Tx, attempt_id: UUID) -> Any:
         .order_by(r.id.desc())
         .limit(1)
     )
+
+
+async def add_recording(tx: Tx, attempt_id: UUID, *, path: str, seconds: float) -> None:
+    """Name a recording of a stream that lies on our disk, ``path`` below the data directory."""
+    values = {"source": "stream", "path": path, "seconds": seconds, "created_at": tx.now}
+    row = {"account_id": tx.account_id, "attempt_id": attempt_id, "id": uuid7()}
+    await tx.execute(insert(recordings).values(**row, **values))
