@@ -15,12 +15,13 @@ from dialer.twin.faults import LLM_FAULTS, FaultKind
 Deed = Literal["hang_up", "opt_out"]
 
 _FIRST: Final = (
-    "Asha Ravi Meera Kiran Sunil Latha Vikram Neha Arjun Divya Imran Pooja Rahul Sonia Tarun Usha "
-    "Varun Yamini Zoya Dev"
-).split()
+    *("Asha", "Ravi", "Meera", "Kiran", "Sunil", "Latha", "Vikram", "Neha", "Arjun", "Divya"),
+    *("Imran", "Pooja", "Rahul", "Sonia", "Tarun", "Usha", "Varun", "Yamini", "Zoya", "Dev"),
+)
 _LAST: Final = (
-    "Rao Kulkarni Sharma Nair Iyer Gupta Menon Bose Patel Reddy Joshi Khan Dutta Pillai Verma"
-).split()
+    *("Rao", "Kulkarni", "Sharma", "Nair", "Iyer", "Gupta", "Menon", "Bose", "Patel", "Reddy"),
+    *("Joshi", "Khan", "Dutta", "Pillai", "Verma"),
+)
 
 _YES, _BILL, _ROOF = "yes I do", "about five thousand rupees", "it is concrete"
 

@@ -7,12 +7,8 @@ callee heard nothing and said nothing while the call was up.
 from __future__ import annotations
 
 import asyncio
-import os
-import wave
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +16,19 @@ import httpx
 from sqlalchemy import select
 
 from dialer.store.engine import Database
-from dialer.store.tables import attempts, enrolments, recordings
-from tests.acceptance.far_end import Floor, running_floor
+from dialer.store.tables import attempts, enrolments
+from tests.acceptance.aftermath import (
+    LIVE,
+    Came,
+    Left,
+    look_at_both,
+    new_in,
+    open_fds,
+    running_tasks,
+    settled,
+    what_came,
+)
+from tests.acceptance.far_end import running_floor
 from tests.acceptance.fault_cases import Case, Wave
 from tests.acceptance.line import CALLER_ID, phone
 
@@ -31,7 +38,7 @@ AGENT = {
     "opening": "Hello {name}, this is Asha from Surya Homes.",
     "disclosure": "I am an AI assistant and this call is recorded. Say stop calling at any time.",
     "questions": [
-        {"id": "owns_home", "type": "yes_no", "ask": "Do you own the house you live in, {name}?"},
+        {"id": "owns_home", "type": "yes_no", "ask": "Do you own the house you live in?"},
         {
             "id": "monthly_bill",
             "type": "number",
@@ -45,7 +52,7 @@ AGENT = {
         },
     ],
     "qualified_when": [{"question": "monthly_bill", "op": ">=", "value": 2000}],
-    "goodbye": "Thank you, {name}, goodbye.",
+    "goodbye": "Thank you, goodbye.",
 }
 DEFINITION: dict[str, Any] = {
     "campaign": {
@@ -66,38 +73,6 @@ SENDER = {
 }
 _FAULTS_TAKEN_LIMIT_S = 12.0
 _WAVE_LIMIT_S = 90.0
-_LIVE = ("intended", "placing", "ambiguous", "placed", "ringing", "in_call")
-_SETTLED = ("done", "exhausted", "cancelled", "blocked")
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """What one call came to. ``dead_air_s``: the longest time of it in which nothing was heard
-    from either side; ``dead_at_s`` since the answer; ``words`` that we said."""
-
-    case: Case
-    dead_air_s: float
-    dead_at_s: float
-    disposition: str | None
-    outcome: str | None
-    words: str
-    failures: Mapping[str, int]
-
-    @property
-    def is_in_silence(self) -> bool:
-        """The callee stayed to the end and neither heard a word nor came to anything."""
-        return not self.words and self.disposition is None and self.outcome == "completed"
-
-
-@dataclass(slots=True)
-class Left:
-    """What should not be there any more, by what it is."""
-
-    of: dict[str, Any] = field(default_factory=dict)
-
-    def note(self, what: str, found: Any) -> None:
-        if found:
-            self.of[what] = found
 
 
 class Customer:
@@ -130,6 +105,10 @@ class Customer:
     async def opt_out(self, number: str) -> None:
         await self._post("/suppressions", json={"phone": number})
 
+    async def set_callees(self, people: Mapping[str, Case]) -> None:
+        scripts = {number: dict(case.script) for number, case in people.items()}
+        (await self.twin.post("/twin/callees", json=scripts)).raise_for_status()
+
     async def arm(self, fault: Mapping[str, Any]) -> None:
         (await self.twin.post("/twin/faults", json=dict(fault))).raise_for_status()
 
@@ -161,49 +140,39 @@ async def hold(
     """Hold wave after wave; return what each call came to and what is left behind."""
     fds, tasks = open_fds(), running_tasks()
     left, calls = Left(), dict[str, Case]()
-    async with running_floor(database_url, data_dir, at_once=at_once) as floor:
-        async with customer_of(floor) as customer:
-            await customer.declare()
-            at_work = running_tasks()
-            for number, each in enumerate(all_waves):
-                calls |= await hold_wave(customer, floor.runtime.db, number, each)
-            came = await what_came(customer, floor.runtime.db, calls)
-            await look_at_both(left, customer, floor.runtime.db, data_dir)
-            left.note("streams", floor.runtime.context.streams.count)
-            await settled(lambda: not new_in(running_tasks(), at_work))
-            left.note("tasks at work", new_in(running_tasks(), at_work))
+    async with (
+        running_floor(database_url, data_dir, at_once=at_once) as floor,
+        customer_of(floor.product_url, floor.admin) as customer,
+    ):
+        await customer.declare()
+        at_work = running_tasks()
+        for number, each in enumerate(all_waves):
+            calls |= await hold_wave(left, customer, floor.runtime.db, number, each)
+        came = await what_came(customer, floor.runtime.db, calls)
+        await look_at_both(left, customer, floor.runtime.db, data_dir)
+        left.note("streams", floor.runtime.context.streams.count)
+        await settled(lambda: not new_in(running_tasks(), at_work))
+        left.note("tasks at work", new_in(running_tasks(), at_work))
     await settled(lambda: not new_in(running_tasks(), tasks) and open_fds() <= fds)
     left.note("tasks", new_in(running_tasks(), tasks))
     left.note("descriptors", sorted(open_fds() - fds))
     return came, left
 
 
-def customer_of(floor: Floor) -> _Customers:
-    return _Customers(floor)
+@asynccontextmanager
+async def customer_of(product_url: str, twin: httpx.AsyncClient) -> AsyncIterator[Customer]:
+    headers = {"authorization": f"Bearer {API_KEY}"}
+    async with httpx.AsyncClient(base_url=product_url, headers=headers, timeout=30) as product:
+        yield Customer(product, twin)
 
 
-class _Customers:
-    """A `Customer` for as long as a block lasts."""
-
-    def __init__(self, floor: Floor) -> None:
-        self._admin = floor.admin
-        headers = {"authorization": f"Bearer {API_KEY}"}
-        self._product = httpx.AsyncClient(base_url=floor.product_url, headers=headers, timeout=30)
-
-    async def __aenter__(self) -> Customer:
-        return Customer(self._product, self._admin)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._product.aclose()
-
-
-async def hold_wave(customer: Customer, db: Database, number: int, each: Wave) -> dict[str, Case]:
+async def hold_wave(
+    left: Left, customer: Customer, db: Database, number: int, each: Wave
+) -> dict[str, Case]:
     """Call everybody of one wave and wait until all is over; return the cases by phone."""
     first = phones_of(each.first, number * 100)
     rest = phones_of(each.rest, number * 100 + 50)
-    await customer.twin.post(
-        "/twin/callees", json={p: dict(case.script) for p, case in (first | rest).items()}
-    )
+    await customer.set_callees(first)
     if each.fault is not None:
         await customer.arm(each.fault)
     if first:
@@ -211,6 +180,7 @@ async def hold_wave(customer: Customer, db: Database, number: int, each: Wave) -
     if each.fault is not None and each.fault["times"] is not None:
         await _until_taken(customer, str(each.fault["kind"]))
         await customer.clear_faults()
+    await customer.set_callees(rest)  # brings their own faults
     for case in rest.values():
         for fault in case.at_vendors:
             await customer.arm(fault)
@@ -221,7 +191,7 @@ async def hold_wave(customer: Customer, db: Database, number: int, each: Wave) -
         for p, case in rest.items():
             if case.deed is not None:
                 tasks.create_task(_do(customer, p, case))
-        tasks.create_task(_until_over(db, len(first) + len(rest)))
+        tasks.create_task(_until_over(left, db, first | rest))
     await customer.clear_faults()
     return first | rest
 
@@ -256,159 +226,21 @@ async def _do(customer: Customer, number: str, case: Case) -> None:
         await customer.opt_out(number)
 
 
-async def _until_over(db: Database, count: int) -> None:
-    """Wait until ``count`` more people were called than before, and no call is up."""
-    async with asyncio.timeout(_WAVE_LIMIT_S):
-        while True:
-            async with db.begin() as tx:
-                states = [row.state for row in await tx.all(select(enrolments.c.state))]
-                live = await tx.all(select(attempts.c.id).where(attempts.c.state.in_(_LIVE)))
-                called = await tx.all(select(attempts.c.id))
-            if not live and "calling" not in states and len(called) >= count:
-                waiting = await _due_now(db)
-                if not waiting:
-                    return
-            await asyncio.sleep(0.3)
-
-
-async def _due_now(db: Database) -> int:
-    async with db.begin() as tx:
-        e = enrolments.c
-        query = select(e.id).where(e.state == "waiting", e.due_at <= tx.now)
-        return len(await tx.all(query))
-
-
-async def what_came(customer: Customer, db: Database, calls: Mapping[str, Case]) -> list[Came]:
-    """Put together what both sides know of each answered call."""
-    ledger = await customer.of_twin("ledger")
-    async with db.begin() as tx:
-        rows = await tx.all(select(attempts).order_by(attempts.c.id))
-    came = []
-    for row in rows:
-        if row.phone in calls and row.answered_at is not None:
-            reply = await customer.twin.get(f"/twin/talks/{row.call_uuid}")
-            talk = reply.json() if reply.status_code == 200 else None
-            came.append(_came(calls[row.phone], row, talk, ledger))
-    return came
-
-
-def _came(case: Case, row: Any, talk: Any, ledger: Any) -> Came:
-    def of_call(name: str) -> list[Any]:
-        return [each for each in ledger[name] if each["call_uuid"] == row.call_uuid]
-
-    answered_at = _at(of_call("answered")[0])
-    ended_s = (_at(of_call("ended")[0]) - answered_at).total_seconds()
-    spoken = of_call("spoken")
-    sounds = [((_at(each) - answered_at).total_seconds(), 0.0) for each in spoken]
-    words = [each["text"] for each in spoken]
-    if talk is not None:
-        words += [each["text"] for each in talk["agent"]]
-        sounds += [(each["starts_s"], each["ends_s"]) for each in talk["agent"] + talk["callee"]]
-        sounds += [(each["at_s"], each["at_s"]) for each in talk["keys"]]
-    dead_air_s, at_s = longest_gap(sounds, ended_s)
-    usage = row.usage or {}
-    failures = usage.get("failures", {})
-    return Came(
-        case, dead_air_s, at_s, row.disposition, row.outcome, " ".join(words).strip(), failures
-    )
-
-
-def longest_gap(sounds: Iterable[tuple[float, float]], ended_s: float) -> tuple[float, float]:
-    """Return how long the longest silence from 0 to ``ended_s`` was, and where it began."""
-    longest, at_s, until_s = 0.0, 0.0, 0.0
-    for starts_s, ends_s in [*sorted(sounds), (ended_s, ended_s)]:
-        gap_s = min(starts_s, ended_s) - until_s
-        if gap_s > longest:
-            longest, at_s = gap_s, until_s
-        until_s = max(until_s, starts_s, ends_s)
-    return round(longest, 2), round(at_s, 2)
-
-
-def _at(entry: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(entry["at"])
-
-
-async def look_at_both(left: Left, customer: Customer, db: Database, data_dir: Path) -> None:
-    """Note what is still open at the twin, unsettled in the database, or wrong on the disk."""
-
-    async def vendors() -> dict[str, int]:
-        report = await customer.of_twin("vendors")
-        return {name: one["open"] for name, one in report.items() if one["open"]}
-
-    for _ in range(50):
-        if not await vendors() and not await customer.of_twin("calls"):
-            break
-        await asyncio.sleep(0.2)
-    left.note("vendor sockets", await vendors())
-    left.note("calls of the twin", await customer.of_twin("calls"))
-    left.note("failures of the twin", (await customer.of_twin("health"))["task_failures"])
-    async with db.begin() as tx:
-        found = await tx.all(select(attempts))
-        leads = await tx.all(select(enrolments))
-        named = await tx.all(select(recordings))
-    left.note("live attempts", Counter(row.state for row in found if row.state in _LIVE))
-    left.note("transfer legs", sum(row.has_transfer_leg for row in found))
-    unsettled = [
-        (lead.phone[-5:], lead.state)
-        for lead in leads
-        if lead.state not in _SETTLED and not (lead.state == "waiting" and lead.due_at is not None)
-    ]
-    left.note("unsettled leads", unsettled)
-    left.note("files", wrong_files(data_dir, {row.path for row in named if row.path}))
-
-
-def wrong_files(data_dir: Path, named: set[str]) -> dict[str, str]:
-    """Return what lies below ``recordings`` or in a spool and is not a whole recording with a
-    row, and rows without their file."""
-    wrong = {path: "no file" for path in named if not (data_dir / path).is_file()}
-    for path in data_dir.rglob("*"):
-        own = path.relative_to(data_dir).as_posix()
-        if not path.is_file() or own.split("/")[0] in ("postgres", "twin.log", "twin.json"):
-            continue
-        if own in named:
-            if not is_whole_wav(path):
-                wrong[own] = "not a whole WAV"
-        elif own not in ("secret_key", "api_key"):
-            wrong[own] = "no row names it"
-    return wrong
-
-
-def is_whole_wav(path: Path) -> bool:
+async def _until_over(left: Left, db: Database, phones: Collection[str]) -> None:
+    """Wait until each of these people was called and is not on the line any more."""
     try:
-        with wave.open(str(path)) as file:
-            return file.getnframes() * 4 + 44 == path.stat().st_size
-    except (wave.Error, EOFError):
-        return False
+        async with asyncio.timeout(_WAVE_LIMIT_S):
+            while await _not_over(db, phones):  # noqa: ASYNC110 - rows have no event
+                await asyncio.sleep(0.3)
+    except TimeoutError:
+        left.note("calls that do not end", await _not_over(db, phones))
 
 
-def running_tasks() -> Counter[str]:
-    """The tasks of this loop, by what they run."""
-    return Counter(
-        getattr(task.get_coro(), "__qualname__", "?")
-        for task in asyncio.all_tasks()
-        if task is not asyncio.current_task()
-    )
-
-
-def new_in(now: Counter[str], before: Counter[str]) -> dict[str, int]:
-    return dict(now - before)
-
-
-def open_fds() -> set[str]:
-    """The sockets, pipes and files of this process; not the event polls, of which libraries keep
-    some for good."""
-    found = set()
-    for each in os.listdir("/proc/self/fd"):
-        try:
-            found.add(os.readlink(f"/proc/self/fd/{each}"))
-        except OSError:
-            continue  # the listing's own
-    return {each for each in found if not each.startswith("anon_inode:")}
-
-
-async def settled(is_so: Any, limit_s: float = 10.0) -> None:
-    """Give what ends in the background its time."""
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + limit_s
-    while not is_so() and loop.time() < until_s:
-        await asyncio.sleep(0.1)
+async def _not_over(db: Database, phones: Collection[str]) -> dict[str, str]:
+    async with db.begin() as tx:
+        leads = await tx.all(select(enrolments).where(enrolments.c.phone.in_(phones)))
+        rows = await tx.all(select(attempts).where(attempts.c.phone.in_(phones)))
+    over = {row.phone for row in rows if row.state not in LIVE}
+    live = {row.phone: row.state for row in rows if row.state in LIVE}
+    found = {lead.phone: lead.state for lead in leads if lead.state == "calling"}
+    return found | {number: "not called" for number in phones if number not in over} | live
