@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -151,17 +151,18 @@ class Talking:
             path = recording_path(call)
             recorder = self._begin_recording(path, call)
             facts = facts if recorder is None else replace(facts, recording=path)
-        session = Session(
-            line,
-            desk,
-            mind_of(call, is_recorded=recorder is not None),
-            self.providers.speech_for(call.definition),
-            facts,
-            now=now,
-            call_back_at=lambda: call.call_back_at(now()),
-            recorder=recorder,
-        )
-        await session.run()
+        with nullcontext() if recorder is None else closing(recorder):  # whatever fails
+            session = Session(
+                line,
+                desk,
+                mind_of(call, is_recorded=recorder is not None),
+                self.providers.speech_for(call.definition),
+                facts,
+                now=now,
+                call_back_at=lambda: call.call_back_at(now()),
+                recorder=recorder,
+            )
+            await session.run()
 
     def _begin_recording(self, path: Path, call: OpenCall) -> StereoWav | None:
         """A disk that cannot be written is no reason not to talk."""
