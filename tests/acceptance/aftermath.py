@@ -41,8 +41,9 @@ class Came:
 
     @property
     def is_in_silence(self) -> bool:
-        """The callee stayed to the end and neither heard a word nor came to anything."""
-        return not self.words and self.disposition is None and self.outcome == "completed"
+        """The callee stayed and either heard no word or came to nothing."""
+        has_stayed = not self.case.kind.startswith(("leaves", "hung_up"))
+        return has_stayed and (not self.words or self.disposition is None)
 
 
 @dataclass(slots=True)
