@@ -23,9 +23,10 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks
 
-# 200 scripted conversations with the whole product; some four minutes.
+# 200 scripted conversations and 300 faulted calls with the whole product; some twelve minutes.
 bench-agent: $(READY)
 	@$(BIN)/python -m tests.benchmarks.agent
+	@$(BIN)/python -m tests.benchmarks.faulted_calls
 
 # uv when it is there (seconds), plain pip when it is not (under a minute); hashes either way.
 $(READY): requirements.lock pyproject.toml

@@ -12,7 +12,9 @@ from dialer.errors import ProviderError, ProviderUnavailable
 from dialer.providers.cartesia_socket import PROVIDER, CartesiaSocket
 from dialer.providers.speech import Sound, Timings, UtterancePart, Word
 
-PART_S = 3.0  # to the first sound of a text, and from one part to the next
+# To the first sound of a text, and from one part to the next: ten times the median. A text is
+# tried twice, and somebody waits for it in silence.
+PART_S = 2.0
 # A context expires 1 s after its last sound, and takes no text then (providers.md §2.2).
 EXPIRY_S = 0.8
 _LATE_DONE_S = 1.0  # for `done` of a context that may have expired before we asked for its end

@@ -42,7 +42,7 @@ class Came:
     @property
     def is_in_silence(self) -> bool:
         """The callee stayed and either heard no word or came to nothing."""
-        has_stayed = not self.case.kind.startswith(("leaves", "hung_up"))
+        has_stayed = not self.case.kind.startswith(("leaves", "hung_up", "opted_out"))
         return has_stayed and (not self.words or self.disposition is None)
 
 
