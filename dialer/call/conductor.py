@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dialer.agent.moves import Mind, Moves
-from dialer.call.performing import AgentTurn, Performer
+from dialer.agent.moves import HangUp, Mind, Moves
+from dialer.call.agent_turn import AgentTurn, Facts, facts_of
+from dialer.call.performing import Performer
 from dialer.call.playout import Playout, heard_of
 from dialer.call.speaker import Speaker
 from dialer.call.transcript import Transcript
@@ -24,6 +25,7 @@ from dialer.call.turn_taking import (
 )
 
 _TICK_S = 0.06
+_FILL_SPOKEN_AFTER_S = 1.6  # the words are with the voice: they come any moment
 _FILL_AFTER_S = 1.25  # from the callee's last sound; voice to voice is never over 2 s in silence
 
 
@@ -48,15 +50,21 @@ class TimeUp:
 Event = Action | Keys | ProviderGone | TimeUp
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The mind as it was before it heard turn ``number``, when so many ``facts`` were written."""
+
+    mind: Mind
+    number: int
+    facts: int
+
+
 class Conductor:
     """Runs the talk on one event loop task; `post` and `sync` are called by whoever hears."""
 
     def __init__(
         self,
-        mind: Mind,
         performer: Performer,
-        playout: Playout,
-        speaker: Speaker,
         transcript: Transcript,
         tasks: asyncio.TaskGroup,
         *,
@@ -65,14 +73,22 @@ class Conductor:
         now: Callable[[], datetime],
         ask_final: Callable[[], None],
     ) -> None:
-        self._mind, self._before = mind, mind
-        self._performer, self._playout, self._speaker = performer, playout, speaker
-        self._transcript, self._tasks = transcript, tasks
+        self._performer, self._transcript, self._tasks = performer, transcript, tasks
+        self._playout: Playout = performer.tools.playout
+        self._speaker: Speaker = performer.tools.speaker
+        self._facts: Facts = performer.tools.facts
+        self._before: _Before | None = None
+        self._held_turn: int | None = None  # the callee's words that are to come again, with more
         self._filler, self._clock, self._now, self._ask_final = filler, clock, now, ask_final
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._turn: AgentTurn | None = None
-        self.turns = TurnTaking(patience_s=mind.patience_s)
+        self.turns = TurnTaking(patience_s=performer.mind.patience_s)
         self.performances: set[asyncio.Task[None]] = set()
+
+    @property
+    def mind(self) -> Mind:
+        """The mind of this moment: it changes where the callee takes back what they said."""
+        return self._performer.mind
 
     def post(self, *events: Event) -> None:
         for event in events:
@@ -90,7 +106,7 @@ class Conductor:
 
     async def run(self) -> None:
         """Greet, then react to what happens, until cancelled."""
-        self._start(self._mind.begin())
+        self._start(self.mind.begin())
         while True:
             try:
                 async with asyncio.timeout(_TICK_S):
@@ -100,13 +116,33 @@ class Conductor:
                 self.post(*self.turns.tick(self._clock()))
                 self._fill()
                 continue
-            # Nothing changes a call that is ending.
             if self._turn is None or not self._turn.is_ending:
                 await self._react(event)
+            else:
+                self._overhear(event)
 
     async def stop(self) -> None:
         """The line is over: close the agent's go at what was heard."""
         await self._cut()
+
+    def hear_out(self) -> None:
+        """The line is over: take in what was said and not yet heard."""
+        while not self._events.empty():
+            self._overhear(self._events.get_nowait())
+        if (rest := self.turns.line_over()) is not None:
+            self._overhear(rest)
+
+    def _overhear(self, event: Event) -> None:
+        """Nothing changes a call that is ending, but what is asked for is done all the same."""
+        if isinstance(event, TurnOver) and event.text:
+            turn = AgentTurn(answers=self._note(event))
+            moves = self.mind.hear(event.text, self._now())
+        elif isinstance(event, Keys):
+            turn = AgentTurn(answers=self._note_keys(event))
+            moves = self.mind.press(event.keys, self._now())
+        else:
+            return
+        self._facts.put(turn, facts_of(moves))
 
     async def _react(self, event: Event) -> None:
         if isinstance(event, AskFinal):
@@ -115,34 +151,54 @@ class Conductor:
         await self._cut()
         match event:
             case Resumed():
-                self._mind = self._performer.mind = self._before
+                self._go_back()
             case TurnOver():
                 self._answer(event)
             case Keys():
                 self._take_keys(event)
             case Silence():
-                self._start(self._mind.silence(self._now()))
-            case TimeUp():
-                self._start(self._mind.time_is_up(self._now()))
+                self._start(self.mind.silence(self._now()))
+            case TimeUp():  # whatever the mind says: without an end the carrier would cut the line
+                self._start(self.mind.time_is_up(self._now()) or [HangUp()])
             case ProviderGone() if not self._performer.has_failed:
                 turn = AgentTurn()
                 self._begin(turn, self._performer.failure(turn))
 
+    def _go_back(self) -> None:
+        """The callee goes on: the mind forgets the half it heard, unless something was done
+        since that nobody forgets."""
+        before = self._before
+        if before is None:
+            return
+        if before.facts == self._facts.count:
+            self._performer.mind = before.mind
+        self._before, self._held_turn = None, before.number or None
+
     def _answer(self, over: TurnOver) -> None:
         """The callee's turn is over: write it down, let the mind hear it."""
         marks = {"end_of_speech": over.ended_s, "end_of_turn": self._clock()}
-        number = self._transcript.last
-        if over.text:
-            number = self._transcript.add(
-                "callee", over.text, starts_s=over.began_s, ends_s=over.ended_s
-            )
-        self._before = copy.deepcopy(self._mind)
-        self._start(self._mind.hear(over.text, self._now()), marks, number)
+        number = self._note(over)
+        before = copy.deepcopy(self.mind)
+        self._before = _Before(before, number if over.text else 0, self._facts.count)
+        self._start(self.mind.hear(over.text, self._now()), marks, number)
+
+    def _note(self, over: TurnOver) -> int:
+        """Write down the callee's words; return the number of their turn."""
+        if not over.text:
+            return self._transcript.last
+        replaces, self._held_turn = self._held_turn, None
+        return self._transcript.add(
+            "callee", over.text, starts_s=over.began_s, ends_s=over.ended_s, replaces=replaces
+        )
 
     def _take_keys(self, event: Keys) -> None:
-        number = self._transcript.add("keypad", event.keys, starts_s=event.at_s, ends_s=event.at_s)
+        number = self._note_keys(event)
         marks = {"end_of_speech": event.at_s, "end_of_turn": self._clock()}
-        self._start(self._mind.press(event.keys, self._now()), marks, number)
+        self._start(self.mind.press(event.keys, self._now()), marks, number)
+
+    def _note_keys(self, event: Keys) -> int:
+        self._before = self._held_turn = None
+        return self._transcript.add("keypad", event.keys, starts_s=event.at_s, ends_s=event.at_s)
 
     def _start(self, moves: Moves, marks: dict[str, float] | None = None, answers: int = 0) -> None:
         """Begin the agent's go; the one before is over or cut."""
@@ -157,22 +213,24 @@ class Conductor:
 
     async def _perform(self, turn: AgentTurn, moves: Moves) -> None:
         await self._performer.perform(turn, moves)
-        if self._turn is turn:
-            self._finish(turn, heard_of(turn.passages, ()), is_cut=False)
+        if self._turn is turn and not turn.is_cut:  # else whoever cuts it finishes it
+            self._finish(turn, heard_of(turn.passages, ()), is_cut=turn.owes_words)
 
     async def _cut(self) -> None:
         """Stop the agent's go, if there is one."""
         turn = self._turn
         if turn is not None:
+            is_begun = turn.owes_words or not turn.passages
             heard = await self._performer.cut(turn)
             whole = heard_of(turn.passages, ())
-            self._finish(turn, heard, is_cut=heard != whole or not turn.passages)
+            self._finish(turn, heard, is_cut=heard != whole or is_begun)
+            self.turns.agent_stopped(self._clock())
 
     def _finish(self, turn: AgentTurn, heard: str, *, is_cut: bool) -> None:
         """The agent's go is over: tell the mind what was heard, write it down."""
         self._turn = None
         if turn.passages or is_cut:
-            self._mind.said(heard, is_cut=is_cut)
+            self.mind.said(heard, is_cut=is_cut)
         first = next((p for p in turn.passages if p.starts_s is not None), None)
         if first is None or first.starts_s is None or first.first_sent_s is None or not heard:
             return
@@ -192,14 +250,15 @@ class Conductor:
     def _fill(self) -> None:
         """Say that we are at it, when thinking takes long."""
         turn = self._turn
-        if turn is None or turn.passages or turn.speaking is None:
+        if turn is None or turn.is_filled or turn.speaking is None:
             return
-        if self._clock() - turn.marks.get("end_of_speech", self._clock()) < _FILL_AFTER_S:
+        if any(passage.audio_bytes for passage in turn.passages):
+            return
+        after_s = _FILL_SPOKEN_AFTER_S if turn.passages else _FILL_AFTER_S
+        if self._clock() - turn.marks.get("end_of_speech", self._clock()) < after_s:
             return
         phrase = self._speaker.cached(self._filler)
         if phrase is not None:
-            passage = self._playout.begin(self._filler)
-            passage.words.extend(phrase.words)
-            turn.passages.append(passage)
-            self._playout.add(passage, phrase.audio)
-            self._playout.end(passage)
+            turn.is_filled = True
+            passage = self._playout.begin_whole(self._filler, phrase.audio, phrase.words)
+            turn.passages.insert(0, passage)  # it sounds before what the voice was given already

@@ -70,7 +70,8 @@ class LineNews:
 
 class Desk(Protocol):
     """Each method is one transaction of its own, committed when it returns; none raises for a
-    call that is already over. Those that ask the carrier do so after their commit, once."""
+    call that is already over. Those that ask the carrier do so after their commit, once. While
+    the database is away they raise `Unavailable`; each may be made again, whatever came of it."""
 
     async def keep_turn(self, turn: Turn) -> None:
         """Write a turn, or replace the one of the same number."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from dialer.audio.talkspurt import SpeechBegan, SpeechEnded, Talkspurts
-from dialer.errors import ProviderError
+from dialer.errors import ProviderError, ProviderUnavailable
 from dialer.providers.speech import (
     Recogniser,
     RecogniserEvent,
@@ -90,6 +90,7 @@ class Ears:
             for opening in range(1, _MOST_OPENINGS + 1):
                 try:
                     await self._listen()
+                    raise ProviderUnavailable("recogniser", "closed before the call was over")
                 except ProviderError as error:
                     self.failures += 1
                     log.warning(
@@ -110,18 +111,24 @@ class Ears:
         ) as recogniser:
             self._recogniser = recogniser
             first, first_s = await self._frames.get()
+            reading = asyncio.create_task(self._read(recogniser, self._on_call(first_s)))
             sending = asyncio.create_task(self._send(recogniser, first))
             try:
-                async for event in recogniser.events():
-                    self._on_words(shifted(event, self._on_call(first_s)))
-                if sending.done():
-                    sending.result()
+                done, _ = await asyncio.wait(
+                    {reading, sending}, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    task.result()
             finally:
+                reading.cancel()
                 sending.cancel()
-                with suppress(asyncio.CancelledError, ProviderError):
-                    await sending
+                await asyncio.gather(reading, sending, return_exceptions=True)
                 self._heard_s += recogniser.audio_s
                 self._recogniser = None
+
+    async def _read(self, recogniser: Recogniser, begins_s: float) -> None:
+        async for event in recogniser.events():
+            self._on_words(shifted(event, begins_s))
 
     async def _send(self, recogniser: Recogniser, first: bytes) -> None:
         batch = bytearray(first)

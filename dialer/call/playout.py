@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from dialer.call.line import Line
-from dialer.providers.speech import Word
+from dialer.providers.speech import Sound, UtterancePart, Word
 
 BYTES_PER_S = 8000
 MESSAGE_BYTES = 320  # 40 ms: half the messages of 20 ms, and a barge-in clears them all the same
@@ -24,10 +25,12 @@ _SECONDS_PER_CHARACTER = 0.065  # for a cut before any timing came
 @dataclass(slots=True, eq=False)
 class Passage:
     """Words said in one breath: a `Say`, or the model's whole reply. ``audio_bytes`` is what
-    came so far, ``is_whole`` when no more will; ``starts_s`` is set when it is first heard."""
+    came so far, ``is_whole`` when no more will; ``starts_s`` is set when it is first heard.
+    ``must_be_heard``: the callee may not stop it."""
 
     number: int
     text: str = ""
+    must_be_heard: bool = False
     words: list[Word] = field(default_factory=list)
     audio_bytes: int = 0
     is_whole: bool = False
@@ -107,11 +110,29 @@ class Playout:
             return None
         return max(self._dry_s, self._clock()) + queued / BYTES_PER_S
 
-    def begin(self, text: str = "") -> Passage:
+    def begin(self, text: str = "", *, must_be_heard: bool = False) -> Passage:
         self._count += 1
-        passage = Passage(self._count, text)
+        passage = Passage(self._count, text, must_be_heard)
         self._open.append(passage)
         return passage
+
+    def begin_whole(self, text: str, audio: bytes, words: Sequence[Word]) -> Passage:
+        """Queue a passage whose sound is there."""
+        passage = self.begin(text)
+        passage.words.extend(words)
+        self.add(passage, audio)
+        self.end(passage)
+        return passage
+
+    async def take(self, passage: Passage, parts: AsyncIterator[UtterancePart]) -> None:
+        """Queue an utterance's sound as it comes, to its end."""
+        async with aclosing(parts) as open_parts:  # type: ignore[type-var]
+            async for part in open_parts:
+                if isinstance(part, Sound):
+                    self.add(passage, part.audio)
+                else:
+                    passage.words.extend(part.words)
+        self.end(passage)
 
     def add(self, passage: Passage, audio: bytes) -> None:
         """Queue the next sound of a passage; passages play in the order they began to come."""
@@ -127,6 +148,14 @@ class Playout:
             passage.is_whole = True
             self._queue.append(passage)
             self._wake.set()
+
+    def end_early(self, passage: Passage) -> None:
+        """The voice or the model failed: no more sound comes, and the passage is what has come.
+        Nothing happens to one that is over or was cleared."""
+        if passage.is_whole or passage not in self._open:
+            return
+        passage.text = passage.heard_text(passage.audio_bytes / BYTES_PER_S)
+        self.end(passage)
 
     def played(self, name: str) -> None:
         """The carrier confirms a mark."""
@@ -153,9 +182,10 @@ class Playout:
                 self._on_heard(sent.at_s, sent.audio[:part])
         self._open.clear()
         self._sent.clear()
-        if self._dry_s > now_s or cut:
-            await self._line.clear()
+        may_play = self._dry_s > now_s or any(passage.sent_bytes for passage, _ in cut)
         self._dry_s = now_s
+        if may_play:
+            await self._line.clear()
         return cut
 
     async def run(self) -> None:

@@ -21,15 +21,18 @@ from uuid import UUID
 from dialer.agent.moves import Mind
 from dialer.audio.talkspurt import SpeechBegan, SpeechEnded
 from dialer.audio.wav import Side, StereoWav
+from dialer.call.agent_turn import Facts
 from dialer.call.conductor import Conductor, Keys, ProviderGone, TimeUp
 from dialer.call.desk import Desk, Metered, RecordingFile
 from dialer.call.ears import Ears
+from dialer.call.journal import Journal
 from dialer.call.line import Cleared, Frame, Key, Line, Played
 from dialer.call.performing import Performer
 from dialer.call.playout import BYTES_PER_S, Playout
+from dialer.call.reply import ReplyTools
 from dialer.call.speaker import PhraseCache, Speaker
 from dialer.call.transcript import Transcript
-from dialer.errors import ProviderError
+from dialer.errors import ProviderError, Unavailable
 from dialer.providers.speech import LanguageModel, RecogniserEvent, Recognisers, Voice, Voices
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,10 @@ _TIME_UP_BEFORE_S = 12.0  # enough for a goodbye before the carrier's own limit
 _LEARN_EVERY_S = 1.0
 _KEY_GAP_S = 1.5  # between keys that belong together
 _CARRIER_ENDS_WITHIN_S = 3.0
-_CLOSE_WITHIN_S = 10.0
+_WRITTEN_WITHIN_S = 8.0
+_CLOSE_WITHIN_S = 12.0
+_LOOK_WITHIN_S = 3.0
+_LAST_WORDS_WITHIN_S = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +98,16 @@ class Session:
         self._began = time.monotonic()
         self._media_begins_s = math.inf
         self._to_learn: list[str] = []
+        self._is_disk_bad = False
         self._keys = ""
         self._key_gap: asyncio.TimerHandle | None = None
         self._line_over = asyncio.Event()
-        self._transcript = Transcript(desk, facts.attempt_id)
+        self._journal = Journal(facts.attempt_id)
+        self._transcript = Transcript(desk, self._journal)
         self._playout = Playout(line, self._clock, self._heard_by_callee)
         self._speaker: Speaker | None = None
-        self._performer: Performer | None = None
+        self._tools: ReplyTools | None = None
+        self._news_heard = asyncio.Event()
         self._conductor: Conductor | None = None
         self._ears = Ears(
             speech.recognisers,
@@ -116,6 +125,7 @@ class Session:
 
     async def run(self) -> None:
         """Talk until the line ends. Raises what is a defect of ours, after closing everything."""
+        writing = asyncio.create_task(self._journal.run())
         try:
             async with AsyncExitStack() as stack:
                 opening = self._speech.voices.open(
@@ -128,27 +138,36 @@ class Session:
                 else:
                     await self._talk(voice)
         finally:
-            closing = asyncio.ensure_future(self._close())
-            await asyncio.shield(asyncio.wait_for(closing, _CLOSE_WITHIN_S))
+            closing = asyncio.create_task(self._close())
+            try:
+                await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
+            finally:  # also where somebody does not want to wait for it
+                closing.cancel()
+                writing.cancel()
+                ends = await asyncio.gather(closing, writing, return_exceptions=True)
+            if isinstance(ends[0], Exception):
+                raise ends[0]
 
     async def _end_unspoken(self, error: ProviderError) -> None:
         """Without a voice the carrier says sorry for us."""
         log.warning(
             "voice_not_opened", extra={"attempt_id": self._facts.attempt_id, "detail": str(error)}
         )
-        await self._desk.apologise(self._call_back_at())
+        call_back_at = self._call_back_at()
+        ended = self._journal.put("apology", lambda: self._desk.apologise(call_back_at))
+        await ended.wait(_CARRIER_ENDS_WITHIN_S)
         await self._line.close()
 
     async def _talk(self, voice: Voice) -> None:
         async with asyncio.TaskGroup() as tasks:
             conductor = self._conduct(voice, tasks)
+            hearing = tasks.create_task(self._hear())
             loops = [
                 tasks.create_task(loop)
                 for loop in (
                     self._playout.run(),
-                    self._transcript.run(),
-                    self._hear(),
-                    self._watch(),
+                    self._look(),
+                    self._keep_time(),
                     self._prepare(),
                     conductor.run(),
                 )
@@ -157,34 +176,41 @@ class Session:
             self._line_over.set()
             for loop in [*loops, *conductor.performances]:
                 loop.cancel()
+            await conductor.stop()
+            await self._hear_out(conductor)
+            hearing.cancel()
+
+    async def _hear_out(self, conductor: Conductor) -> None:
+        """Who says "stop calling me" and hangs up has said it: wait for the words, shortly."""
+        if conductor.turns.is_hearing:
+            self._ears.ask_final()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_WITHIN_S):
+                    while conductor.turns.is_hearing:
+                        self._news_heard.clear()
+                        await self._news_heard.wait()
+        if self._keys:  # too few to act on: they may be half a number
+            at_s = self._clock()
+            self._transcript.add("keypad", self._keys, starts_s=at_s, ends_s=at_s)
+        conductor.hear_out()
 
     def _conduct(self, voice: Voice, tasks: asyncio.TaskGroup) -> Conductor:
         facts = self._facts
         self._speaker = Speaker(
-            voice,
-            self._speech.cache,
-            name=f"{self._speech.voice_name} {facts.voice_id}",
-            language=facts.language,
+            voice, self._speech.cache, name=facts.voice_id, language=facts.language
         )
-        self._performer = Performer(
+        self._tools = ReplyTools(
             attempt_id=facts.attempt_id,
-            mind=self._mind,
-            desk=self._desk,
             playout=self._playout,
             speaker=self._speaker,
-            model=self._speech.model,
+            facts=Facts(self._desk, self._journal, self._call_back_at),
             cache_key=facts.cache_key,
             clock=self._clock,
             now=self._now,
-            call_back_at=self._call_back_at,
-            close_line=self._close_line,
             learn=self._to_learn.append,
         )
         self._conductor = Conductor(
-            self._mind,
-            self._performer,
-            self._playout,
-            self._speaker,
+            Performer(self._mind, self._tools, self._speech.model, self._close_line),
             self._transcript,
             tasks,
             filler=facts.filler,
@@ -200,9 +226,7 @@ class Session:
             match event:
                 case Frame():
                     self._learn_clock(event)
-                    if self._recorder is not None:
-                        at_s = self._on_call(event.at_s)
-                        self._recorder.write(Side.CALLEE, at_s, event.audio)
+                    self._record(Side.CALLEE, self._on_call(event.at_s), event.audio)
                     self._ears.feed(event.audio, event.at_s)
                 case Key():
                     self._on_key(event.digit)
@@ -238,19 +262,25 @@ class Session:
                 texts, self._to_learn[:] = self._to_learn[:], []
                 await self._speaker.prepare(texts)
 
-    async def _watch(self) -> None:
-        """Look at the row, and at the time limit."""
+    async def _keep_time(self) -> None:
+        """Have the mind end the call in time; whatever comes of that, it ends."""
         assert self._conductor is not None
-        is_told = False
+        await asyncio.sleep(max(0.0, self._facts.limit_s - _TIME_UP_BEFORE_S - self._clock()))
+        self._conductor.post(TimeUp())
+        await asyncio.sleep(max(0.0, self._facts.limit_s - self._clock()))
+        log.warning("call_at_its_limit", extra={"attempt_id": self._facts.attempt_id})
+        await self._line.close()
+
+    async def _look(self) -> None:
+        """Look at the row; while the database is away the talk goes on."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            if not is_told and self._clock() >= self._facts.limit_s - _TIME_UP_BEFORE_S:
-                is_told = True
-                self._conductor.post(TimeUp())
-            news = await self._desk.news()
-            if news.is_machine or news.is_over:
-                await self._line.close()
-                return
+            with suppress(Unavailable, TimeoutError):
+                async with asyncio.timeout(_LOOK_WITHIN_S):
+                    news = await self._desk.news()
+                if news.is_machine or news.is_over:
+                    await self._line.close()
+                    return
 
     def _on_sound(self, found: SpeechBegan | SpeechEnded) -> None:
         assert self._conductor is not None
@@ -263,6 +293,7 @@ class Session:
         assert self._conductor is not None
         self._conductor.sync()
         self._conductor.post(*self._conductor.turns.heard(event, self._clock()))
+        self._news_heard.set()
 
     def _on_key(self, digit: str) -> None:
         """Keys that come together are told together; ``#`` ends them."""
@@ -272,7 +303,7 @@ class Session:
             self._keys += digit
         if self._key_gap is not None:
             self._key_gap.cancel()
-        if digit == "#" or len(self._keys) >= self._mind.most_keys:
+        if digit == "#" or len(self._keys) >= self._conductor.mind.most_keys:
             self._tell_keys(self._clock())
         else:
             loop = asyncio.get_running_loop()
@@ -284,8 +315,18 @@ class Session:
             self._conductor.post(Keys(keys, at_s))
 
     def _heard_by_callee(self, at_s: float, audio: bytes) -> None:
-        if self._recorder is not None:
-            self._recorder.write(Side.AGENT, at_s, audio)
+        self._record(Side.AGENT, at_s, audio)
+
+    def _record(self, side: Side, at_s: float, audio: bytes) -> None:
+        """A full disk ends the recording, not the talk."""
+        if self._recorder is None or self._is_disk_bad:
+            return
+        try:
+            self._recorder.write(side, at_s, audio)
+        except OSError as error:
+            self._is_disk_bad = True
+            extra = {"attempt_id": self._facts.attempt_id, "error": type(error).__name__}
+            log.error("recording_stopped", extra=extra)
 
     async def _close_line(self, carrier_ends_it: bool) -> None:
         if carrier_ends_it:
@@ -298,11 +339,15 @@ class Session:
         """Write the end: the last turn, what was used, the recording."""
         if self._key_gap is not None:
             self._key_gap.cancel()
-        await self._line.close()
-        if self._conductor is not None:
-            await self._conductor.stop()
-        await self._transcript.flush()
-        await self._desk.close(self._metered(), self._close_recording())
+        try:
+            await self._line.close()
+            if self._conductor is not None:
+                await self._conductor.stop()
+        finally:
+            recording = self._close_recording()
+        metered = self._metered()
+        self._journal.put("end", lambda: self._desk.close(metered, recording))
+        await self._journal.flush(_WRITTEN_WITHIN_S)
 
     def _close_recording(self) -> RecordingFile | None:
         if self._recorder is None or self._facts.recording is None:
@@ -316,9 +361,9 @@ class Session:
         return RecordingFile(self._facts.recording, self._recorder.seconds)
 
     def _metered(self) -> Metered:
-        speech, bill = self._speech, self._performer.bill if self._performer else None
+        speech, bill = self._speech, self._tools.bill if self._tools else None
         has_thought = bill is not None and bill.replies > 0
-        failures = dict(self._performer.failures) if self._performer is not None else {}
+        failures = dict(self._tools.failures) if self._tools is not None else {}
         if self._ears.failures:
             failures["recogniser"] = self._ears.failures
         return Metered(

@@ -126,13 +126,31 @@ class TurnTaking:
         if event.ends_speech and self._finals:
             self._is_done = True
 
-    def agent_spoke(self, until_s: float | None) -> None:
-        """The agent's sound now lasts until; None: it was stopped or has nothing queued."""
+    def agent_spoke(self, until_s: float) -> None:
+        """The agent's sound now lasts until."""
         self.agent_until_s = until_s
-        if until_s is not None:
-            self._is_said = None  # what the callee said was answered
-            self.is_preparing = False
-            self._quiet_since_s = max(self._quiet_since_s, until_s)
+        self._is_said = None  # what the callee said was answered
+        self.is_preparing = False
+        self._quiet_since_s = max(self._quiet_since_s, until_s)
+
+    def agent_stopped(self, now_s: float) -> None:
+        """What the agent had queued is gone."""
+        self.agent_until_s = None
+        self._quiet_since_s = min(self._quiet_since_s, now_s)
+
+    def line_over(self) -> TurnOver | None:
+        """Nothing more is heard: return what the callee has said since their last turn."""
+        text = self._text()
+        if not text:
+            return None
+        over = TurnOver(text, self._began_s or self._last_sound_s, self._last_sound_s)
+        self._forget()
+        return over
+
+    @property
+    def is_hearing(self) -> bool:
+        """The callee has begun to speak, and their words are not all here."""
+        return self._began_s is not None and not self._is_done
 
     def touch(self, now_s: float) -> None:
         """A key was pressed: nobody is silent."""

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from dialer.audio.wav import mend
 from dialer.store import attempts as ledger
-from dialer.store.calls import add_recording
+from dialer.store.calls import add_recording, has_recording
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import recordings
 
@@ -76,14 +76,7 @@ async def _name(tx: Tx, attempt_id: UUID | None, path: str, seconds: float) -> b
     held = None if attempt_id is None else await ledger.hold(tx, attempt_id)
     if held is None:
         return False
-    known = await tx.one_or_none(
-        select(recordings.c.id).where(
-            recordings.c.account_id == tx.account_id,
-            recordings.c.attempt_id == held.attempt.id,
-            recordings.c.path == path,
-        )
-    )
-    if known is None:
+    if not await has_recording(tx, held.attempt.id, path):
         await add_recording(tx, held.attempt.id, path=path, seconds=seconds)
     return True
 

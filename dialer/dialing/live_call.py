@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dialer.agent.moves import Answer
 from dialer.call.desk import LineNews, Metered, RecordingFile, Turn
@@ -29,13 +31,13 @@ from dialer.domain.after_stream import AfterStream, TransferReason, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.costs import together
 from dialer.domain.definition import Definition
-from dialer.errors import ProviderError
+from dialer.errors import ProviderError, Unavailable
 from dialer.providers.protocols import CallControl
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
 from dialer.store.attempts import CarrierIds, Held
-from dialer.store.calls import add_recording
-from dialer.store.engine import Database, Tx
+from dialer.store.calls import add_recording, has_recording
+from dialer.store.engine import Database, Tx, is_gone
 from dialer.store.tables import answers, turns
 
 log = logging.getLogger(__name__)
@@ -130,7 +132,7 @@ class LiveCall:
     async def keep_turn(self, turn: Turn) -> None:
         values = {
             "speaker": turn.speaker,
-            "said": turn.said.replace("\0", ""),  # Postgres keeps no U+0000
+            "said": _kept(turn.said),
             "starts_s": turn.starts_s,
             "ends_s": turn.ends_s,
             "is_interrupted": turn.is_interrupted,
@@ -139,7 +141,7 @@ class LiveCall:
         await self._upsert(turns, {"number": turn.number}, values)
 
     async def record(self, question_id: str, value: Answer, turn_number: int) -> None:
-        clean = value.replace("\0", "") if isinstance(value, str) else value
+        clean = _kept(value) if isinstance(value, str) else value
         values = {"value": clean, "turn_number": turn_number}
         await self._upsert(answers, {"question_id": question_id}, values)
 
@@ -201,8 +203,7 @@ class LiveCall:
         await self._ask(await self._held(work), self.carrier.hang_up)
 
     async def news(self) -> LineNews:
-        async with self.db.begin() as tx:
-            attempt = await ledger.find(tx, self.attempt_id)
+        attempt = await self._run(lambda tx: ledger.find(tx, self.attempt_id))
         if attempt is None:
             return LineNews(is_machine=False, is_over=True)
         is_superseded = self.stream_id is not None and attempt.stream_id != self.stream_id
@@ -213,11 +214,13 @@ class LiveCall:
         used = msgspec.to_builtins(metered)
 
         async def work(tx: Tx, held: Held) -> None:
+            path = None if recording is None else recording.path.as_posix()
+            if path is not None and await has_recording(tx, self.attempt_id, path):
+                return  # it was written, and only the reply was lost
             usage = together(held.attempt.usage, used)  # a call whose socket broke has two streams
             reckoned = await costs_of(tx, held.attempt, held.attempt.cost_usd, usage=usage)
             await ledger.change(tx, held, usage=usage, **reckoned)
-            if recording is not None:
-                path = recording.path.as_posix()
+            if recording is not None and path is not None:
                 await add_recording(tx, self.attempt_id, path=path, seconds=recording.seconds)
 
         await self._held(work)
@@ -233,7 +236,7 @@ class LiveCall:
             await work(tx, held)
             return held.attempt
 
-        return await self.db.run(locked)
+        return await self._run(locked)
 
     async def _upsert(self, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:
         async def work(tx: Tx) -> None:
@@ -249,7 +252,18 @@ class LiveCall:
                 .on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=changed)
             )
 
-        await self.db.run(work)
+        await self._run(work)
+
+    async def _run(self, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+        """One transaction; `Unavailable` where it may well succeed a little later."""
+        try:
+            return await self.db.run(work)
+        except DBAPIError as error:
+            if not is_gone(error):
+                raise
+            raise Unavailable("the database is away") from error
+        except (OSError, PoolTimeout) as error:
+            raise Unavailable("the database is away") from error
 
     async def _ask(self, attempt: Any, request: Callable[[str], Awaitable[Any]]) -> None:
         """Ask the carrier once, for a call that is still up. Where it does not hear us, the
@@ -264,3 +278,8 @@ class LiveCall:
                 "carrier_not_asked",
                 extra={"attempt_id": attempt.id, "detail": str(error) or "no reply in time"},
             )
+
+
+def _kept(text: str) -> str:
+    """Return what Postgres keeps of a text: no U+0000, and no half of a pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

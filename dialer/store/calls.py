@@ -97,3 +97,12 @@ async def add_recording(tx: Tx, attempt_id: UUID, *, path: str, seconds: float) 
     values = {"source": "stream", "path": path, "seconds": seconds, "created_at": tx.now}
     row = {"account_id": tx.account_id, "attempt_id": attempt_id, "id": uuid7()}
     await tx.execute(insert(recordings).values(**row, **values))
+
+
+async def has_recording(tx: Tx, attempt_id: UUID, path: str) -> bool:
+    """Is the recording at ``path`` named already?"""
+    r = recordings.c
+    named = select(r.id).where(
+        r.account_id == tx.account_id, r.attempt_id == attempt_id, r.path == path
+    )
+    return await tx.one_or_none(named) is not None
