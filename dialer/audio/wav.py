@@ -127,7 +127,7 @@ def mend(path: Path) -> float:
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size or header[:4] != b"RIFF":
             return 0.0
-        (size,) = struct.unpack_from("<I", header, _HEADER.size - 4)
+        size: int = struct.unpack_from("<I", header, _HEADER.size - 4)[0]
         held = file.seek(0, os.SEEK_END) - _HEADER.size
         if held > size:
             file.truncate(_HEADER.size + size)

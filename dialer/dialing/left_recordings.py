@@ -2,7 +2,8 @@
 
 A session writes its row when it ends. One whose process is gone leaves a file that plays (see
 `audio.wav`): it is taken in here, so that nobody's voice lies where no report and no erasure
-finds it. A file of a call we do not know, or without a sound, is deleted.
+finds it. One without a sound is deleted; one of a call that this database does not know is left
+alone, as the folder may be another's too.
 """
 
 from __future__ import annotations
@@ -58,25 +59,27 @@ def _quiet_files(data_dir: Path, today: datetime, quiet_s: float) -> set[str]:
 
 
 async def _adopt(db: Database, data_dir: Path, path: str) -> None:
+    attempt_id = _attempt_of(path)
+    if attempt_id is None:
+        return
+    extra: dict[str, object] = {"attempt_id": attempt_id}
     try:
         seconds = await asyncio.to_thread(mend, data_dir / path)
-        attempt_id = _attempt_of(path)
-        is_known = seconds > 0 and attempt_id is not None
-        if is_known and await db.run(lambda tx: _name(tx, attempt_id, path, seconds)):
-            log.warning("recording_adopted", extra={"attempt_id": attempt_id})
+        if not await db.run(lambda tx: _name(tx, attempt_id, path, seconds)):
             return
-        (data_dir / path).unlink(missing_ok=True)
-        log.warning("recording_deleted", extra={"attempt_id": attempt_id})
+        if seconds == 0:
+            (data_dir / path).unlink(missing_ok=True)
+        log.warning("recording_adopted", extra=extra | {"seconds": round(seconds, 1)})
     except OSError as error:
-        log.error("recording_not_adopted", extra={"error": type(error).__name__})
+        log.error("recording_not_adopted", extra=extra | {"error": type(error).__name__})
 
 
-async def _name(tx: Tx, attempt_id: UUID | None, path: str, seconds: float) -> bool:
+async def _name(tx: Tx, attempt_id: UUID, path: str, seconds: float) -> bool:
     """Write the row unless another process did; False if there is no such call."""
-    held = None if attempt_id is None else await ledger.hold(tx, attempt_id)
+    held = await ledger.hold(tx, attempt_id)
     if held is None:
         return False
-    if not await has_recording(tx, held.attempt.id, path):
+    if seconds > 0 and not await has_recording(tx, held.attempt.id, path):
         await add_recording(tx, held.attempt.id, path=path, seconds=seconds)
     return True
 
