@@ -98,8 +98,8 @@ class Announcement:
         return [*told, *self._tell()]
 
     def hear(self, text: str, now: datetime) -> Moves:
-        if self._has_ended:
-            return ()
+        if self._has_ended:  # but who asks for no more calls is heard until the line is gone
+            return [OptOut()] if find_intent(text) is Intent.OPT_OUT else ()
         self._turns += 1
         intent = find_intent(text)
         if intent is Intent.OPT_OUT:

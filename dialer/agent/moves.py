@@ -106,7 +106,9 @@ Moves = Sequence[Move]
 class Mind(Protocol):
     """One call's mind. Each method returns the moves to make now, in order; none means: listen.
 
-    After a move that ends the call (`HandOver`, `HangUp`) nothing is told any more but `said`.
+    After a move that ends the call (`HandOver`, `HangUp`) only `said`, and what is heard or pressed
+    while the call ends, is told; of the moves then answered only facts are made (`Record`,
+    `Settle`, `OptOut`), and so it is with words that are recognised after the line has ended.
     """
 
     def begin(self) -> Moves:

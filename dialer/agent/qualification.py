@@ -95,8 +95,8 @@ class Qualification:
         return self._next()
 
     def hear(self, text: str, now: datetime) -> Moves:
-        if self._has_ended:
-            return ()
+        if self._has_ended:  # but who asks for no more calls is heard until the line is gone
+            return [OptOut()] if find_intent(text) is Intent.OPT_OUT else ()
         self._callee_turn()
         self._silences = 0
         if not words_of(text):

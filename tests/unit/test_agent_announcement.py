@@ -134,6 +134,12 @@ def test_hindi_has_its_own_words_where_the_file_has_none() -> None:
     assert start(language="hi-IN", keys={}).silence().said == ["धन्यवाद। नमस्ते।"]
 
 
+def test_who_asks_for_no_more_calls_after_a_key_gets_none() -> None:
+    talk = start().press("1").done()
+    assert talk.hear("thanks").moves == []
+    assert talk.hear("stop calling me").moves == [OptOut()]
+
+
 def test_failure_and_time_limit_end_it() -> None:
     settle, apology, end = start().mind.fail(NOW)
     assert (settle, end) == (Settle(Disposition.CALLBACK), HangUp())

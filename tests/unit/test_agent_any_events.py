@@ -150,7 +150,7 @@ def test_any_order_of_events_is_survived_and_nothing_follows_an_end(
     has_ended = False
     for event, value in events:
         mind, moves = play(mind, event, value)
-        assert not has_ended or moves == []
+        assert not has_ended or moves in ([], [OptOut()])  # which is heard to the last
         has_ended |= has_end(moves)
         assert mind.most_keys >= 1 and mind.patience_s > 0
 
