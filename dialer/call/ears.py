@@ -10,6 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from dialer.audio.talkspurt import SpeechBegan, SpeechEnded, Talkspurts
+from dialer.call.unanswered import Unanswered
 from dialer.errors import ProviderError, ProviderUnavailable
 from dialer.providers.speech import (
     Recogniser,
@@ -54,6 +55,8 @@ class Ears:
         self._recogniser: Recogniser | None = None
         self._heard_s = 0.0
         self._lost_frames = 0
+        self._unanswered = Unanswered()
+        self._is_deaf = False
         self.failures = 0
         self._asks: set[asyncio.Task[None]] = set()
 
@@ -70,6 +73,8 @@ class Ears:
             self._lost_frames += 1
         self._frames.put_nowait((audio, at_s))
         found = self._detector.feed(audio, at_s)
+        is_speech = self._detector.began_s is not None
+        self._is_deaf |= self._unanswered.feed(at_s, is_speech=is_speech)
         if found is not None:
             self._on_sound(replace(found, at_s=self._on_call(found.at_s)))
 
@@ -111,6 +116,8 @@ class Ears:
         ) as recogniser:
             self._recogniser = recogniser
             first, first_s = await self._frames.get()
+            self._unanswered.answered()  # what was said before this one was open is not its fault
+            self._is_deaf = False
             reading = asyncio.create_task(self._read(recogniser, self._on_call(first_s)))
             sending = asyncio.create_task(self._send(recogniser, first))
             try:
@@ -128,6 +135,7 @@ class Ears:
 
     async def _read(self, recogniser: Recogniser, begins_s: float) -> None:
         async for event in recogniser.events():
+            self._unanswered.answered()
             self._on_words(shifted(event, begins_s))
 
     async def _send(self, recogniser: Recogniser, first: bytes) -> None:
@@ -138,6 +146,8 @@ class Ears:
                 batch.clear()
             audio, _ = await self._frames.get()
             batch += audio
+            if self._is_deaf:
+                raise ProviderUnavailable("recogniser", "says nothing about what it hears")
 
 
 def shifted(event: RecogniserEvent, by_s: float) -> RecogniserEvent:
