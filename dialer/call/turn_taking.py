@@ -15,8 +15,10 @@ BARGE_IN_S = 0.24
 # The recogniser ends most turns; these are for when it does not (noise, a slow or dead socket).
 ASK_FINAL_AFTER_S = 0.45
 GIVE_UP_ON_FINAL_S = 1.1
+GIVE_UP_ON_FINAL_IN_NOISE_S = 4.0  # new words of who goes on talking come within one
 NO_WORDS_AFTER_S = 1.6  # sound that came to nothing: a mumble
 FEWEST_SOUND_S = 0.3  # what is shorter and has no words was no speech
+NOISE_S = 10.0  # sound for so long without a word is no speech, or nobody recognises it
 STILL_TALKING_S = 1.5  # words are final but sound goes on: the line is noisy, do not wait for ever
 # Words said over the agent that ask for nothing. Near its end they are the answer.
 _BACK_CHANNELS = frozenset(
@@ -225,10 +227,17 @@ class TurnTaking:
             is_over = self._is_done and (
                 not is_talking or now_s - self._words_at_s >= STILL_TALKING_S
             )
-            is_given_up = not is_talking and quiet_s >= GIVE_UP_ON_FINAL_S
+            wordless_s = now_s - self._words_at_s if is_talking else quiet_s
+            is_given_up = wordless_s >= (
+                GIVE_UP_ON_FINAL_IN_NOISE_S if is_talking else GIVE_UP_ON_FINAL_S
+            )
             if not is_over and not is_given_up:
                 return None
-        elif is_talking or quiet_s < NO_WORDS_AFTER_S:
+        elif is_talking:
+            if now_s - max(self._voice_since_s or 0.0, self._quiet_since_s) < NOISE_S:
+                return None
+            self._last_sound_s = now_s
+        elif quiet_s < NO_WORDS_AFTER_S:
             return None
         elif self._sound_s < FEWEST_SOUND_S and not self._has_interrupted:
             self._forget()

@@ -201,3 +201,38 @@ def test_any_order_of_events_is_survived_and_no_words_are_lost(
     if given_words:
         assert f"w{given_words}" in last[-1].text
     assert all(action.began_s <= action.ended_s + 3.0 for action in last)
+
+
+def test_sound_that_never_ends_and_has_no_words_is_asked_about_again_and_again() -> None:
+    turns = TurnTaking(PATIENCE_S)
+    turns.speech_began(1.0, 1.1)
+    found = run(turns, 1.1, 35.0)
+    assert len(found) == 3 and all(isinstance(each, TurnOver) and not each.text for each in found)
+
+
+def test_words_in_noise_that_never_ends_are_a_turn_even_if_nobody_says_so() -> None:
+    turns = TurnTaking(PATIENCE_S)
+    turns.speech_began(1.0, 1.1)
+    turns.heard(words("five thousand", 1.0, 2.0, final=False, ends=False), 2.1)
+    [over] = [each for each in run(turns, 2.1, 10.0) if isinstance(each, TurnOver)]
+    assert over.text == "five thousand"
+
+
+def test_a_stopped_agent_is_no_agent_that_speaks() -> None:
+    turns = TurnTaking(PATIENCE_S)
+    turns.agent_spoke(20.0)
+    turns.agent_stopped(2.0)
+    turns.speech_began(3.0, 3.1)
+    turns.speech_ended(3.4, 3.6)
+    assert turns.heard(words("yes", 3.0, 3.4), 3.7) == [TurnOver("yes", 3.0, 3.4)]
+
+
+def test_what_was_said_when_the_line_ended_is_a_turn() -> None:
+    turns = TurnTaking(PATIENCE_S)
+    assert turns.line_over() is None and not turns.is_hearing
+    turns.speech_began(1.0, 1.1)
+    assert turns.is_hearing
+    turns.heard(words("stop calling", 1.0, 1.8, final=False, ends=False), 1.9)
+    over = turns.line_over()
+    assert over is not None and over.text == "stop calling"
+    assert turns.line_over() is None
