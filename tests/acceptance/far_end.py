@@ -28,6 +28,8 @@ from dialer.store.carrier import save_carrier
 from dialer.store.engine import Tx
 from tests.acceptance.line import BOUNDS, CALLER_ID
 
+CPS = 3.0  # more is more than the twin's one voice has time for; 40 lines in India get 1.6
+_LEGS = 20  # of colleagues, who count at the carrier like callees
 _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 10.0
 
@@ -88,7 +90,7 @@ async def running_floor(
     data_dir: Path,
     *,
     at_once: int,
-    cps: float = 10.0,
+    cps: float = CPS,
     options: tuple[str, ...] = (),
 ) -> AsyncIterator[Floor]:
     """Yield the running product; product time starts on Monday, 23 November 2026, 11:00 IST.
@@ -136,7 +138,7 @@ async def twin_child(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "dialer.twin", "--bind", "127.0.0.1:0", "--json"),
             *("--auth-id", AUTH_ID, "--auth-token", AUTH_TOKEN, "--time-scale", "0.1"),
-            *("--cap", str(at_once), "--cps", str(cps), *options),
+            *("--cap", str(at_once + _LEGS), "--cps", str(cps), *options),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )
