@@ -38,7 +38,7 @@ class StreamLimits:
 
     start_s: float = 5.0
     write_s: float = 2.0
-    idle_s: float = 5.0
+    idle_s: float = 3.0
     leave_s: float = 30.0
     give_way_s: float = 5.0
 

@@ -27,7 +27,7 @@ from dialer.web.socket_line import ABORT, SocketLine
 log = logging.getLogger(__name__)
 
 _FORBIDDEN, _UNAVAILABLE = 403, 503
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.5
 _READ_WITHIN_S = 0.1
 
 Socket = WebSocket[Any, Any, Any]
