@@ -166,11 +166,11 @@ class Reply:
 
     def _say_from_memory(self, phrase: str) -> bool:
         """A phrase that was said before ("Thank you.") needs no voice: it is heard at once. One
-        that may come again is made now for the next time."""
+        that another call has said too is made now for the next time."""
         text = phrase.strip()
         known = self._tools.speaker.cached(text)
         if known is None:
-            if len(text) <= _COMMON_CHARACTERS:
+            if len(text) <= _COMMON_CHARACTERS and self._tools.speaker.is_common(text):
                 self._tools.learn(text)
             return False
         passage = self._tools.playout.begin_whole(text, known.audio, known.words)

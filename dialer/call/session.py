@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +23,13 @@ from dialer.audio.talkspurt import SpeechBegan, SpeechEnded
 from dialer.audio.wav import Side, StereoWav
 from dialer.call.agent_turn import Facts
 from dialer.call.conductor import Conductor, Keys, ProviderGone, TimeUp
-from dialer.call.desk import Desk, Metered, RecordingFile
+from dialer.call.desk import Desk, Metered
 from dialer.call.ears import Ears
 from dialer.call.journal import Journal
 from dialer.call.line import Cleared, Frame, Key, Line, Played
 from dialer.call.performing import Performer
 from dialer.call.playout import BYTES_PER_S, Playout
+from dialer.call.recording import Recording
 from dialer.call.reply import ReplyTools
 from dialer.call.speaker import PhraseCache, Speaker
 from dialer.call.transcript import Transcript
@@ -94,11 +95,10 @@ class Session:
     ) -> None:
         self._line, self._desk, self._speech, self._facts = line, desk, speech, facts
         self._mind, self._now, self._call_back_at = mind, now, call_back_at
-        self._recorder = recorder
+        self._recording = Recording(recorder, facts.recording, facts.attempt_id)
         self._began = time.monotonic()
         self._media_begins_s = math.inf
         self._to_learn: list[str] = []
-        self._is_disk_bad = False
         self._keys = ""
         self._key_gap: asyncio.TimerHandle | None = None
         self._line_over = asyncio.Event()
@@ -226,7 +226,7 @@ class Session:
             match event:
                 case Frame():
                     self._learn_clock(event)
-                    self._record(Side.CALLEE, self._on_call(event.at_s), event.audio)
+                    self._recording.write(Side.CALLEE, self._on_call(event.at_s), event.audio)
                     self._ears.feed(event.audio, event.at_s)
                 case Key():
                     self._on_key(event.digit)
@@ -254,13 +254,17 @@ class Session:
 
     async def _prepare(self) -> None:
         """Make what may be needed in a hurry, and then what turned out to be said often."""
+        await self._make([self._facts.filler, *self._mind.fixed_texts])
+        while True:
+            await asyncio.sleep(_LEARN_EVERY_S)
+            texts, self._to_learn[:] = self._to_learn[:], []
+            await self._make(texts)
+
+    async def _make(self, texts: Sequence[str]) -> None:
         assert self._speaker is not None
-        with suppress(ProviderError):  # whoever speaks next meets the same and says sorry
-            await self._speaker.prepare([self._facts.filler, *self._mind.fixed_texts])
-            while True:
-                await asyncio.sleep(_LEARN_EVERY_S)
-                texts, self._to_learn[:] = self._to_learn[:], []
-                await self._speaker.prepare(texts)
+        for text in texts:
+            with suppress(ProviderError):  # whoever says it meets the same, and tells
+                await self._speaker.prepare([text])
 
     async def _keep_time(self) -> None:
         """Have the mind end the call in time; whatever comes of that, it ends."""
@@ -315,18 +319,7 @@ class Session:
             self._conductor.post(Keys(keys, at_s))
 
     def _heard_by_callee(self, at_s: float, audio: bytes) -> None:
-        self._record(Side.AGENT, at_s, audio)
-
-    def _record(self, side: Side, at_s: float, audio: bytes) -> None:
-        """A full disk ends the recording, not the talk."""
-        if self._recorder is None or self._is_disk_bad:
-            return
-        try:
-            self._recorder.write(side, at_s, audio)
-        except OSError as error:
-            self._is_disk_bad = True
-            extra = {"attempt_id": self._facts.attempt_id, "error": type(error).__name__}
-            log.error("recording_stopped", extra=extra)
+        self._recording.write(Side.AGENT, at_s, audio)
 
     async def _close_line(self, carrier_ends_it: bool) -> None:
         if carrier_ends_it:
@@ -344,21 +337,10 @@ class Session:
             if self._conductor is not None:
                 await self._conductor.stop()
         finally:
-            recording = self._close_recording()
+            recording = self._recording.close()
         metered = self._metered()
         self._journal.put("end", lambda: self._desk.close(metered, recording))
         await self._journal.flush(_WRITTEN_WITHIN_S)
-
-    def _close_recording(self) -> RecordingFile | None:
-        if self._recorder is None or self._facts.recording is None:
-            return None
-        try:
-            self._recorder.close()
-        except OSError as error:
-            extra = {"attempt_id": self._facts.attempt_id, "error": type(error).__name__}
-            log.error("recording_not_closed", extra=extra)
-            return None
-        return RecordingFile(self._facts.recording, self._recorder.seconds)
 
     def _metered(self) -> Metered:
         speech, bill = self._speech, self._tools.bill if self._tools else None

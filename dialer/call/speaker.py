@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from dialer.providers.speech import Sound, Timings, Utterance, UtterancePart, Voice, Word
 
+_MOST_ASKED = 5000  # phrases remembered as said once
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -26,6 +28,7 @@ class PhraseCache:
     _phrases: OrderedDict[tuple[str, str, str], Phrase] = field(default_factory=OrderedDict)
     _bytes: int = 0
     _being_made: set[tuple[str, str, str]] = field(default_factory=set)
+    _asked: OrderedDict[tuple[str, str, str], object] = field(default_factory=OrderedDict)
 
     def get(self, key: tuple[str, str, str]) -> Phrase | None:
         phrase = self._phrases.get(key)
@@ -42,6 +45,15 @@ class PhraseCache:
             _, gone = self._phrases.popitem(last=False)
             self._bytes -= len(gone.audio)
 
+    def is_common(self, key: tuple[str, str, str], call: object) -> bool:
+        """Did another call say it too? What only one does may hold what only its lead is told."""
+        if key in self._asked:
+            return self._asked[key] is not call
+        self._asked[key] = call
+        if len(self._asked) > _MOST_ASKED:
+            self._asked.popitem(last=False)
+        return False
+
     def claim(self, key: tuple[str, str, str]) -> bool:
         """True for whoever shall make it: nobody has it and nobody else is at it."""
         if key in self._phrases or key in self._being_made:
@@ -57,7 +69,7 @@ class Speaker:
     """One call's voice in front of the cache. ``name`` tells voices apart in it."""
 
     def __init__(self, voice: Voice, cache: PhraseCache, *, name: str, language: str) -> None:
-        self._voice, self._cache = voice, cache
+        self._voice, self._cache, self._call = voice, cache, object()
         self._name, self._language = name, language
 
     @property
@@ -66,6 +78,10 @@ class Speaker:
 
     def cached(self, text: str) -> Phrase | None:
         return self._cache.get(self._key(text))
+
+    def is_common(self, text: str) -> bool:
+        """Other calls have said it too: its sound is worth keeping."""
+        return self._cache.is_common(self._key(text), self._call)
 
     async def say(self, text: str, *, is_fixed: bool) -> AsyncIterator[UtterancePart]:
         """Yield the sound of ``text``; raise `ProviderError` if the voice fails."""

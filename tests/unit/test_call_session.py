@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dialer.agent.moves import (
-    HandOver,
     HangUp,
     Moves,
     OptOut,
@@ -20,16 +15,15 @@ from dialer.agent.moves import (
     Think,
     ToolCall,
 )
-from dialer.audio.wav import Side, StereoWav
-from dialer.call.conductor import Keys
+from dialer.call.conductor import Keys, TimeUp
+from dialer.call.speaker import PhraseCache, Speaker
 from dialer.call.turn_taking import Interrupt, Resumed, TurnOver
 from dialer.domain.attempt import Disposition
-from dialer.errors import ProviderUnavailable
 from dialer.providers.speech import TextDelta
-from tests.unit.call_floor import APOLOGY, FILLER, WORD_S, Call, Lines, on_the_line, reply
+from tests.unit.call_floor import Call, Lines, on_the_line
+from tests.unit.call_vendors import WORD_S, Mouth, reply
 
 THINK = Think((), ())
-BROKEN = ProviderUnavailable("test", "broke")
 GOODBYE = [Say("Thank you and goodbye."), HangUp()]
 STOP = ToolCall("c1", "opt_out", "{}")
 
@@ -149,31 +143,6 @@ async def test_who_asks_for_no_more_calls_during_the_goodbye_gets_none() -> None
     assert ("callee", "and stop calling me", False) in call.papers.rows
 
 
-async def test_a_talk_goes_on_and_ends_in_words_while_the_database_is_away() -> None:
-    def hear(text: str) -> Moves:
-        return [Record("q", text), Say("Noted it well.")] if text == "one" else GOODBYE
-
-    call = Call(Lines([Say("Hello there.")], hear=hear))
-    async with on_the_line(call):
-        call.papers.is_away = True
-        await call.logged(("said", "Hello there.", False))
-        call.hear("one")
-        await call.logged(("said", "Noted it well.", False))
-        await asyncio.sleep(1.1)  # the watch looks at the row, in vain
-        call.papers.is_away = False
-        call.hear("two")
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == [("record", "q", "one"), "hang_up"]
-    assert [row[1] for row in call.papers.rows] == [
-        "Hello there.",
-        "one",
-        "Noted it well.",
-        "two",
-        "Thank you and goodbye.",
-    ]
-    assert len(call.papers.closed) == 1
-
-
 async def test_answers_are_written_in_the_order_they_were_given() -> None:
     call = Call(Lines(press=lambda keys: [Record("q", keys), Say("Yes.")]))
     async with on_the_line(call):
@@ -242,96 +211,6 @@ async def test_keys_are_counted_by_the_mind_that_is_asked() -> None:
         await call.until(lambda: call.wire.is_over)
 
 
-async def test_a_model_that_fails_after_it_ended_the_call_does_not_keep_it_open() -> None:
-    ends = [Settle(Disposition.CALLBACK), *GOODBYE]
-    call = Call(
-        Lines(hear=lambda text: [THINK], use_tool=tool(ends), fail=()),
-        [ToolCall("c", "end_call", "{}"), BROKEN],
-    )
-    async with on_the_line(call):
-        call.hear("bye")
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == [("settle", Disposition.CALLBACK), "hang_up"]
-    assert call.papers.rows[-1] == ("agent", "Thank you and goodbye.", False)
-
-
-async def test_a_model_that_fails_after_words_lets_them_be_heard_then_says_sorry() -> None:
-    text = "I see what you mean. "
-    call = Call(Lines(hear=lambda text: [THINK]), [TextDelta(text + "And also"), BROKEN])
-    async with on_the_line(call):
-        call.hear("hm")
-        began_s = call.clock_s
-        await call.until(lambda: call.wire.is_over)
-        assert call.clock_s - began_s < 3.0  # nothing waits for a mark that cannot come
-    assert call.papers.rows[-1] == ("agent", f"{text}{APOLOGY}", False)
-    assert call.papers.closed[0][0].failures == {"model": 1}
-
-
-async def test_a_voice_that_fails_in_mid_phrase_is_not_written_down_as_heard() -> None:
-    call = Call(Lines([Say(words(10))]))
-    call.mouth.failing[words(10)] = 4
-    async with on_the_line(call):
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == ["apologise"]
-    [(_, text, is_interrupted)] = call.papers.rows
-    assert words(10).startswith(text) and len(text.split()) <= 4 and is_interrupted
-
-
-async def test_a_reply_whose_voice_fails_says_sorry_and_counts_against_the_voice() -> None:
-    call = Call(Lines(hear=lambda text: [THINK]), reply("Well then."))
-    call.mouth.failing["Well then."] = 1
-    async with on_the_line(call):
-        call.hear("hm")
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == ["hang_up"]
-    assert call.papers.rows[-1][1].endswith(APOLOGY)
-    assert call.papers.closed[0][0].failures == {"voice": 1}
-
-
-async def test_a_reply_cut_while_its_voice_fails_leaves_nothing_behind(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    waits = asyncio.Event()
-    script: list[Any] = [TextDelta("Well then. "), waits]
-    call = Call(Lines(hear=lambda text: [THINK] if text == "one" else GOODBYE), script)
-    call.mouth.failing["Well then."] = 1
-    async with on_the_line(call):
-        call.hear("one")
-        await call.heard_sound(WORD_S)
-        call.hear("two")
-        await call.until(lambda: call.wire.is_over)
-    assert not [each for each in caplog.records if each.name == "asyncio"]
-
-
-async def test_who_asked_for_a_human_gets_one_although_the_voice_is_gone() -> None:
-    call = Call(Lines([Record("q", 1), Say("I connect you."), HandOver("asked")]))
-    call.mouth.failing["I connect you."] = 0
-    async with on_the_line(call):
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == [("record", "q", 1), ("hand_over", "asked")]
-
-
-async def test_a_voice_that_does_not_open_lets_the_carrier_say_sorry() -> None:
-    call = Call(Lines())
-    call.mouth.opens = False
-    async with on_the_line(call):
-        await call.until(lambda: call.wire.is_over)
-    assert call.papers.facts == ["apologise"]
-    assert len(call.papers.closed) == 1
-
-
-async def test_a_slow_voice_is_bridged_by_a_filler_that_comes_before_it() -> None:
-    call = Call(Lines(hear=lambda text: [Say("Here I am.")]))
-    gate = call.mouth.holding["Here I am."] = asyncio.Event()
-    async with on_the_line(call):
-        await call.until(lambda: call.session._speaker and call.session._speaker.cached(FILLER))
-        call.hear("hello")
-        await call.heard_sound(2 * WORD_S)
-        gate.set()
-        await call.logged(("said", f"{FILLER} Here I am.", False))
-    assert call.papers.rows[-1] == ("agent", f"{FILLER} Here I am.", False)
-
-
 async def test_what_must_be_heard_holds_the_floor_no_longer_than_it_lasts() -> None:
     call = Call(Lines([Say("You must hear.", may_interrupt=False), Say(words(40))]))
     async with on_the_line(call):
@@ -361,69 +240,60 @@ async def test_a_call_ends_at_its_limit_whatever_its_mind_says() -> None:
     assert call.papers.facts == ["hang_up"]
 
 
-async def test_a_call_ends_at_its_limit_although_the_database_does_not_answer() -> None:
-    class Stuck(asyncio.Event):
-        pass
+async def test_only_what_several_calls_say_is_kept() -> None:
+    cache = PhraseCache()
+    one, two = (Speaker(Mouth(), cache, name="v", language="en-IN") for _ in range(2))
+    assert [one.is_common("Yes Asha."), one.is_common("Yes Asha.")] == [False, False]
+    assert [one.is_common("Thank you."), two.is_common("Thank you.")] == [False, True]
 
-    call = Call(Lines([Say("Hello.")]), limit_s=10.0)
-    news = call.papers.news
 
-    async def never() -> Any:
-        await Stuck().wait()
-        return await news()
-
-    call.papers.news = never  # type: ignore[method-assign]
+async def test_time_that_is_up_stops_whatever_is_going_on() -> None:
+    waits = asyncio.Event()
+    call = Call(Lines(hear=lambda text: [THINK]), [TextDelta(words(30) + ". "), waits])
     async with on_the_line(call):
+        call.hear("go on")
+        await call.heard_sound(0.2)
+        call.conductor.post(TimeUp())
         await call.until(lambda: call.wire.is_over)
+    assert call.papers.rows[-1] == ("agent", "Time is up.", False)
     assert call.papers.facts == ["hang_up"]
 
 
-async def test_a_full_disk_ends_the_recording_and_not_the_talk(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Full(StereoWav):
-        def write(self, side: Side, at_s: float, mulaw: bytes) -> None:
-            raise OSError(28, "No space left on device")
+async def test_a_second_interruption_before_the_first_is_settled_changes_nothing() -> None:
+    call = Call(Lines([Say(words(30))]))
+    call.wire.clearing = 10
+    async with on_the_line(call):
+        await call.heard_sound(0.2)
+        call.conductor.post(Interrupt(0.1), Interrupt(0.2), TurnOver("wait", 0.1, 0.3))
+        await call.logged(("hear", "wait"))
+    assert len(said(call)) == 1 and call.log.index(said(call)[0]) < call.log.index(("hear", "wait"))
+    assert call.wire.sent.count("clear") == 1
 
-    call = Call(Lines([Say("Hello there.")]), recorder=Full(tmp_path / "r.wav"))
-    with caplog.at_level(logging.ERROR):
-        async with on_the_line(call):
-            call.wire.bring_frame()
-            call.wire.bring_frame()
-            await call.logged(("said", "Hello there.", False))
-    assert [each.msg for each in caplog.records].count("recording_stopped") == 1
+
+async def test_a_talk_that_is_cancelled_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    waits = asyncio.Event()
+    call = Call(Lines(hear=lambda text: [THINK]), [TextDelta(words(30) + ". "), waits])
+    running = asyncio.create_task(call.session.run())
+    call.wire.bring_frame()
+    await call.until(lambda: call.session._conductor)
+    call.hear("go on")
+    await call.heard_sound(0.2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert asyncio.all_tasks() == before
+    assert call.papers.rows[0][:2] == ("callee", "go on")
     assert len(call.papers.closed) == 1
 
 
-async def test_the_recording_is_closed_although_nothing_can_be_written(tmp_path: Path) -> None:
-    recorder = StereoWav(tmp_path / "r.wav")
-    call = Call(Lines([Say("Hello there.")]), recorder=recorder)
+async def test_a_phrase_from_memory_is_heard_before_the_streamed_one_that_follows_it() -> None:
+    call = Call(Lines(hear=lambda text: [THINK]), reply("Thank you. What is it about?"))
     async with on_the_line(call):
-        await call.logged(("said", "Hello there.", False))
-        call.papers.is_away = True
-    assert recorder._file == -1
-    assert call.papers.closed == []
-
-
-async def test_a_recogniser_that_closes_in_good_order_again_and_again_is_gone() -> None:
-    call = Call(Lines([Say("Hello there.")]))
-    async with on_the_line(call):
-        for opening in (1, 2, 3):
-            await call.until(lambda opening=opening: call.hearing.opened == opening)
-            call.wire.bring_frame()
-            call.hearing.bring(None)
-        await call.until(lambda: call.wire.is_over)
-    assert "fail" in call.log
-    assert call.papers.closed[0][0].failures == {"recogniser": 3}
-
-
-async def test_a_recogniser_that_takes_no_audio_is_opened_again() -> None:
-    call = Call(Lines([Say("Hello there.")]))
-    call.hearing.send_fails = True
-    async with on_the_line(call):
-        for _ in range(4):
-            call.wire.bring_frame()
-        await call.until(lambda: call.hearing.opened == 2)
-        call.hearing.send_fails = False
+        await call.until(lambda: call.session._speaker)
+        speaker = call.session._speaker
+        assert speaker is not None
+        await speaker.prepare(["Thank you."])
         call.hear("hello")
-        await call.logged(("hear", "hello"))
+        await call.logged(("said", "Thank you. What is it about?", False))
+    assert "Thank you. " not in call.mouth.asked
+    assert call.papers.rows[-1][1] == "Thank you. What is it about?"
