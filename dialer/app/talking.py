@@ -144,6 +144,7 @@ class Talking:
             spawn=self.spawn,
             attempt_id=start.attempt_id,
             stream_id=start.stream_id,
+            turns_before=call.turns,
         )
         facts = facts_of(call, time.monotonic() - read_at)
         recorder = None

@@ -36,7 +36,7 @@ from dialer.providers.protocols import CallControl
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
 from dialer.store.attempts import CarrierIds, Held
-from dialer.store.calls import add_recording, has_recording
+from dialer.store.calls import add_recording, has_recording, last_turn
 from dialer.store.engine import Database, Tx, is_gone
 from dialer.store.tables import answers, turns
 
@@ -52,7 +52,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 class OpenCall:
     """A call whose stream has begun. ``zone``: IANA name of the lead's time zone. ``values``:
     what placeholders stand for. ``now``: product time when this was read. ``stream``: a name for
-    the stream that a file may have. ``attempts``: calls to the lead counted before this one."""
+    the stream that a file may have. ``attempts``: calls to the lead counted before this one.
+    ``turns``: the number of the last turn of an older stream of this call."""
 
     attempt_id: UUID
     campaign_id: UUID
@@ -67,6 +68,7 @@ class OpenCall:
     now: datetime
     stream: str
     attempts: int
+    turns: int
 
     def call_back_at(self, now: datetime) -> datetime | None:
         """Return when the lead is called again if this call breaks; None: by a person."""
@@ -104,6 +106,7 @@ async def open_call(
         # The carrier's id may hold anything.
         stream=sha256((attempt.stream_id or "").encode()).hexdigest()[:8],
         attempts=lead.attempts,
+        turns=await last_turn(tx, attempt.id),
     )
 
 
@@ -120,7 +123,8 @@ def _zone(law: Law, definition: Definition, phone: str, given: str | None) -> st
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
-    """A `call.desk.Desk`. ``spawn`` runs what must not hold up the talk: ending other calls."""
+    """A `call.desk.Desk`. ``spawn`` runs what must not hold up the talk: ending other calls.
+    ``turns_before``: of an older stream of this call; those of this one follow them."""
 
     db: Database
     carrier: CallControl
@@ -128,6 +132,7 @@ class LiveCall:
     spawn: Spawn
     attempt_id: UUID
     stream_id: str | None = None
+    turns_before: int = 0
 
     async def keep_turn(self, turn: Turn) -> None:
         values = {
@@ -138,11 +143,11 @@ class LiveCall:
             "is_interrupted": turn.is_interrupted,
             "marks": dict(turn.marks),
         }
-        await self._upsert(turns, {"number": turn.number}, values)
+        await self._upsert(turns, {"number": self.turns_before + turn.number}, values)
 
     async def record(self, question_id: str, value: Answer, turn_number: int) -> None:
         clean = _kept(value) if isinstance(value, str) else value
-        values = {"value": clean, "turn_number": turn_number}
+        values = {"value": clean, "turn_number": self.turns_before + turn_number}
         await self._upsert(answers, {"question_id": question_id}, values)
 
     async def settle(self, disposition: Disposition, callback_at: datetime | None) -> None:

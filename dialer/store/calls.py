@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from dialer.domain.ids import uuid7
 from dialer.errors import NotFound
@@ -106,3 +106,11 @@ async def has_recording(tx: Tx, attempt_id: UUID, path: str) -> bool:
         r.account_id == tx.account_id, r.attempt_id == attempt_id, r.path == path
     )
     return await tx.one_or_none(named) is not None
+
+
+async def last_turn(tx: Tx, attempt_id: UUID) -> int:
+    """Return the number of a call's last turn, 0 if it has none yet."""
+    query = select(func.max(turns.c.number)).where(
+        turns.c.account_id == tx.account_id, turns.c.attempt_id == attempt_id
+    )
+    return int(await tx.scalar(query) or 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from dialer.domain.attempt import Disposition
 from dialer.domain.ids import uuid7
 from dialer.providers.protocols import Ambiguous
 from dialer.store.calls import answers_of, recording_of, turns_of
-from dialer.store.tables import suppressions
+from dialer.store.tables import answers, suppressions
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
 
 D = Disposition
@@ -295,3 +295,18 @@ async def test_the_recording_is_found_under_its_call(floor: Floor) -> None:
     async with floor.db.begin() as tx:
         row = await recording_of(tx, talk.attempt_id)
     assert (row.source, row.path, row.seconds) == ("stream", "recordings/a.wav", 4.0)
+
+
+async def test_the_turns_of_a_newer_stream_follow_those_of_the_older(floor: Floor) -> None:
+    talk = await answered(floor)
+    await talk.desk.keep_turn(Turn(1, "agent", "Hello.", 0.0, 1.0))
+    await talk.desk.keep_turn(Turn(2, "callee", "Hello?", 1.5, 2.0))
+    found = await opened(floor, talk.attempt_id, "stream-2")
+    newer = replace(talk.desk, stream_id="stream-2", turns_before=found.turns)
+    await newer.keep_turn(Turn(1, "agent", "Hello again.", 5.0, 6.0))
+    await newer.record("owns_home", True, 1)
+    async with floor.db.begin() as tx:
+        said = [(row.number, row.said) for row in await turns_of(tx, talk.attempt_id)]
+        given = await tx.scalar(select(answers.c.turn_number))
+    assert said == [(1, "Hello."), (2, "Hello?"), (3, "Hello again.")]
+    assert given == 3
