@@ -28,17 +28,22 @@ class VoiceGone(Exception):
 @dataclass(slots=True, eq=False)
 class AgentTurn:
     """``marks``: of the callee's turn it answers, on the call clock; ``answers``: the number of
-    that turn. ``owes_words``: more is to be said than its passages hold."""
+    that turn. ``owes_words``: more is to be said than its passages hold. ``heard``: what was
+    heard of it until it was cut."""
 
     marks: dict[str, float] = field(default_factory=dict)
     answers: int = 0
     passages: list[Passage] = field(default_factory=list)
     is_ending: bool = False
-    is_cut: bool = False
+    heard: str | None = None
     is_failure: bool = False  # a provider failed: this is the apology
     is_filled: bool = False  # the wait for its words was bridged
     owes_words: bool = False
     speaking: asyncio.Task[Any] | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        return self.heard is not None
 
     @property
     def has_sound(self) -> bool:

@@ -52,10 +52,9 @@ Event = Action | Keys | ProviderGone | TimeUp
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The mind as it was before it heard turn ``number``, when so many ``facts`` were written."""
+    """The mind as it was before it heard the callee, when so many ``facts`` were written."""
 
     mind: Mind
-    number: int
     facts: int
 
 
@@ -78,9 +77,11 @@ class Conductor:
         self._speaker: Speaker = performer.tools.speaker
         self._facts: Facts = performer.tools.facts
         self._before: _Before | None = None
+        self._noted: int | None = None  # the turn of the callee's latest words
         self._held_turn: int | None = None  # the callee's words that are to come again, with more
         self._filler, self._clock, self._now, self._ask_final = filler, clock, now, ask_final
         self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._reacting: Event | None = None
         self._turn: AgentTurn | None = None
         self.turns = TurnTaking(patience_s=performer.mind.patience_s)
         self.performances: set[asyncio.Task[None]] = set()
@@ -127,6 +128,8 @@ class Conductor:
 
     def hear_out(self) -> None:
         """The line is over: take in what was said and not yet heard."""
+        if self._reacting is not None:  # the line ended while the agent was stopped for it
+            self._overhear(self._reacting)
         while not self._events.empty():
             self._overhear(self._events.get_nowait())
         if (rest := self.turns.line_over()) is not None:
@@ -141,6 +144,8 @@ class Conductor:
             turn = AgentTurn(answers=self._note_keys(event))
             moves = self.mind.press(event.keys, self._now())
         else:
+            if isinstance(event, Resumed):
+                self._held_turn = self._noted
             return
         self._facts.put(turn, facts_of(moves))
 
@@ -148,7 +153,9 @@ class Conductor:
         if isinstance(event, AskFinal):
             self._ask_final()
             return
+        self._reacting = event
         await self._cut()
+        self._reacting = None  # from here on nothing is waited for
         match event:
             case Resumed():
                 self._go_back()
@@ -172,14 +179,14 @@ class Conductor:
             return
         if before.facts == self._facts.count:
             self._performer.mind = before.mind
-        self._before, self._held_turn = None, before.number or None
+        self._before, self._held_turn = None, self._noted
 
     def _answer(self, over: TurnOver) -> None:
         """The callee's turn is over: write it down, let the mind hear it."""
         marks = {"end_of_speech": over.ended_s, "end_of_turn": self._clock()}
         number = self._note(over)
         before = copy.deepcopy(self.mind)
-        self._before = _Before(before, number if over.text else 0, self._facts.count)
+        self._before = _Before(before, self._facts.count)
         self._start(self.mind.hear(over.text, self._now()), marks, number)
 
     def _note(self, over: TurnOver) -> int:
@@ -187,9 +194,10 @@ class Conductor:
         if not over.text:
             return self._transcript.last
         replaces, self._held_turn = self._held_turn, None
-        return self._transcript.add(
+        self._noted = self._transcript.add(
             "callee", over.text, starts_s=over.began_s, ends_s=over.ended_s, replaces=replaces
         )
+        return self._noted
 
     def _take_keys(self, event: Keys) -> None:
         number = self._note_keys(event)
@@ -197,7 +205,7 @@ class Conductor:
         self._start(self.mind.press(event.keys, self._now()), marks, number)
 
     def _note_keys(self, event: Keys) -> int:
-        self._before = self._held_turn = None
+        self._before = self._held_turn = self._noted = None
         return self._transcript.add("keypad", event.keys, starts_s=event.at_s, ends_s=event.at_s)
 
     def _start(self, moves: Moves, marks: dict[str, float] | None = None, answers: int = 0) -> None:

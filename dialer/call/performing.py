@@ -168,11 +168,15 @@ class Performer:
         return self.mind.fail(self.tools.now())
 
     async def cut(self, turn: AgentTurn) -> str:
-        """Stop the turn's words now; return what was heard of them. Its other moves go on."""
-        turn.is_cut = True
+        """Stop the turn's words now; return what was heard of them. Its other moves go on. Who is
+        cancelled meanwhile may ask again."""
+        playout = self.tools.playout
+        if turn.heard is None:
+            turn.heard = heard_of(turn.passages, playout.drop())
         if turn.speaking is not None:
             turn.speaking.cancel()
-        return heard_of(turn.passages, await self.tools.playout.clear())
+        await playout.clear_line()
+        return turn.heard
 
     async def _until_heard(self, turn: AgentTurn) -> None:
         for passage in turn.passages:

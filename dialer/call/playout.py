@@ -99,6 +99,7 @@ class Playout:
         self._sent: deque[_Sent] = deque()
         self._open: list[Passage] = []
         self._dry_s = 0.0  # when the carrier's queue runs dry
+        self._owes_clear = False
         self._wake = asyncio.Event()
         self._count = 0
 
@@ -165,7 +166,20 @@ class Playout:
                 self._finish(passage)
 
     async def clear(self) -> list[tuple[Passage, str]]:
-        """Stop now. Return each passage that was not over with the words heard of it."""
+        """Stop now, here and at the carrier; see `drop`."""
+        cut = self.drop()
+        await self.clear_line()
+        return cut
+
+    async def clear_line(self) -> None:
+        """Have the carrier stop, if it may be playing what was dropped."""
+        if self._owes_clear:
+            self._owes_clear = False
+            await self._line.clear()
+
+    def drop(self) -> list[tuple[Passage, str]]:
+        """Send no more of what is queued. Return each passage that was not over with the words
+        heard of it."""
         now_s = self._clock()
         self._settle_heard()
         self._queue.clear()
@@ -182,10 +196,8 @@ class Playout:
                 self._on_heard(sent.at_s, sent.audio[:part])
         self._open.clear()
         self._sent.clear()
-        may_play = self._dry_s > now_s or any(passage.sent_bytes for passage, _ in cut)
+        self._owes_clear |= self._dry_s > now_s or any(passage.sent_bytes for passage, _ in cut)
         self._dry_s = now_s
-        if may_play:
-            await self._line.clear()
         return cut
 
     async def run(self) -> None:

@@ -47,6 +47,7 @@ class Wire:
         self.sent: list[str] = []  # p1, clear, close; sound as "sound"
         self.played_bytes = 0
         self.clearing = 0  # turns of the event loop that a `clear` takes
+        self.begun_to_clear = 0
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         self._frames = 0
         self._dry_at = 0.0
@@ -85,6 +86,7 @@ class Wire:
         loop.call_later(max(0.0, self._dry_at - loop.time()), self.bring, Played(name))
 
     async def clear(self) -> None:
+        self.begun_to_clear += 1
         for _ in range(self.clearing):
             await asyncio.sleep(0)
         self._dry_at = 0.0

@@ -297,3 +297,18 @@ async def test_a_phrase_from_memory_is_heard_before_the_streamed_one_that_follow
         await call.logged(("said", "Thank you. What is it about?", False))
     assert "Thank you. " not in call.mouth.asked
     assert call.papers.rows[-1][1] == "Thank you. What is it about?"
+
+
+async def test_a_line_that_ends_while_it_is_cleared_leaves_what_was_heard() -> None:
+    call = Call(Lines([Say(words(30))]))
+    call.wire.clearing = 10**9
+    async with on_the_line(call):
+        await call.heard_sound(0.3)
+        call.conductor.post(TurnOver("wait who is this", 0.1, 0.2))
+        await call.until(lambda: call.wire.begun_to_clear)
+        call.wire.clearing = 0
+        call.wire.hang_up()
+    [(_, heard, is_cut)] = said(call)
+    assert is_cut and 0 < len(heard.split()) < 30
+    assert call.wire.begun_to_clear == 1
+    assert ("callee", "wait who is this", False) in call.papers.rows
