@@ -120,6 +120,7 @@ async def running_floor(
         async with (
             open_runtime(settings, migrate=False) as runtime,
             httpx.AsyncClient(base_url=twin_url, timeout=30) as admin,
+            admin.stream("GET", "/twin/owner"),  # a test that is killed leaves no twin behind
         ):
             await runtime.db.run(lambda tx: save_carrier(tx, cap=at_once, cps=cps))
             micros = round(runtime.offset.total_seconds() * 1_000_000)
@@ -136,7 +137,7 @@ async def twin_child(
     data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - at once
     with (data_dir / "twin.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "dialer.twin", "--bind", "127.0.0.1:0", "--json"),
+            *(sys.executable, "-m", "dialer.twin", "--bind", "127.0.0.1:0", "--json", "--owned"),
             *("--auth-id", AUTH_ID, "--auth-token", AUTH_TOKEN, "--time-scale", "0.1"),
             *("--cap", str(at_once + _LEGS), "--cps", str(cps), *options),
             stdout=asyncio.subprocess.PIPE,

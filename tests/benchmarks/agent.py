@@ -1,6 +1,7 @@
 """Two hundred scripted conversations with the whole product (`make bench-agent`).
 
-Ten personas with twenty seeds each, the twin's default delays of vendors on. Prints what was found; fails if anybody was misunderstood or had to wait too long.
+Ten personas with twenty seeds each, the twin's default delays of vendors on. Prints what
+was found; fails if anybody was misunderstood or had to wait too long.
 """
 
 from __future__ import annotations
