@@ -182,6 +182,7 @@ async def _compose(
         data_dir=settings.data_dir,
         background=background,
         talk=talking.talk,
+        is_draining=lambda: drain.is_on,
     )
     return Runtime(settings, db, law, context, drain, offset)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class Background:
 class Context:
     """``carrier_token`` signs callbacks; ``api_key`` is the operator's own, with all scopes.
 
-    ``talk`` serves the streams of this process; None: it takes none.
+    ``talk`` serves the streams of this process; None: it takes none. ``is_draining``: it ends once
+    its calls have.
     """
 
     db: Database
@@ -66,6 +67,7 @@ class Context:
     background: Background = field(default_factory=Background)
     talk: Talk | None = None
     streams: LiveStreams = field(default_factory=LiveStreams)
+    is_draining: Callable[[], bool] = lambda: False
 
     def end_calls_later(self, calls: Sequence[CarrierIds]) -> None:
         """End calls at the carrier once the deciding transaction has committed."""

@@ -24,8 +24,11 @@ def live() -> Response[dict[str, str]]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(state: State) -> Response[dict[str, Any]]:
-    """The process answers and so does its database."""
+    """The process answers and so does its database, and it stays: a talk that began in one that
+    ends would be cut short by it, where another process could have had it."""
     context: Context = state.context
+    if context.is_draining():
+        return Response({"status": "draining"}, status_code=503)
     try:
         async with context.db.begin() as tx:
             now = tx.now
