@@ -41,8 +41,10 @@ class Came:
 
     @property
     def is_in_silence(self) -> bool:
-        """The callee stayed and either heard no word or came to nothing."""
+        """The callee stayed and either heard no word or came to nothing. A call that broke with its
+        process is tried again."""
         has_stayed = not self.case.kind.startswith(("leaves", "hung_up", "opted_out"))
+        has_stayed &= self.outcome != "failed"
         return has_stayed and (not self.words or self.disposition is None)
 
 
