@@ -258,7 +258,7 @@ class Conductor:
     def _fill(self) -> None:
         """Say that we are at it, when thinking takes long."""
         turn = self._turn
-        if turn is None or turn.is_filled or turn.speaking is None:
+        if turn is None or turn.is_filled or turn.is_cut or not turn.owes_words:
             return
         if any(passage.audio_bytes for passage in turn.passages):
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dialer.agent.moves import (
+from dialer.agent.moves import OptOut, (
     HandOver,
     HangUp,
     Moves,
@@ -275,3 +275,17 @@ async def test_a_desk_that_is_away_is_told_as_such() -> None:
         with pytest.raises(Unavailable):
             await asked()
     await database.dispose()
+
+
+async def test_words_that_wait_for_a_slow_opt_out_are_bridged() -> None:
+    ends = [OptOut(), Say("You get no more calls."), HangUp()]
+    call = Call(Lines(hear=lambda text: ends))
+    async with on_the_line(call):
+        await call.until(lambda: call.session._speaker and call.session._speaker.cached(FILLER))
+        gate = call.papers.gate = asyncio.Event()
+        call.hear("stop")
+        await call.heard_sound(2 * WORD_S)
+        assert call.papers.facts == []
+        gate.set()
+        await call.until(lambda: call.wire.is_over)
+    assert call.papers.rows[-1][1] == f"{FILLER} You get no more calls."
