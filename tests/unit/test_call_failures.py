@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from dialer.agent.moves import OptOut, (
+from dialer.agent.moves import (
     HandOver,
     HangUp,
     Moves,
+    OptOut,
     Record,
     Say,
     Settle,
