@@ -25,6 +25,12 @@ from dialer.twin.config import (
 from dialer.twin.errors import TwinError
 from dialer.twin.server import RunningTwin, start_twin
 
+# The rest of the name of `TwinConfig`'s fields; medians, and how far they spread.
+_DELAYS = (
+    *("stt-final", "stt-final-p95", "llm-first-token", "llm-first-token-p95", "llm-token"),
+    *("tts-first-audio", "tts-first-audio-iqr"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal or, with --owned, until nobody owns it; 0, or 1 with one clear line."""
@@ -56,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--jitter-ms", type=_positive(float), help="a stream's frames are up to so late; 80 at most"
     )
+    add(
+        "--delay",
+        type=_delay,
+        action="append",
+        default=[],
+        metavar="NAME=MS",
+        help=f"how long a vendor takes, repeatable; names: {', '.join(_DELAYS)}; 0: at once",
+    )
     add("--callees", type=Path, metavar="FILE", help="scripts and population, JSON or TOML")
     add("--numbers", nargs="+", type=_phone, metavar="+91…", help="caller ids of the account")
     add("--owned", action="store_true", help="exit 60 s after the last owner is gone")
@@ -81,6 +95,7 @@ def config_from(args: argparse.Namespace) -> TwinConfig:
         time_scale=args.time_scale,
         jitter_ms=min(args.jitter_ms or 0.0, 80.0),
         owned=args.owned,
+        **dict(args.delay),
     )
 
 
@@ -113,6 +128,19 @@ async def _until_over(twin: RunningTwin, stop: asyncio.Event) -> None:
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for each in waits:
         each.cancel()
+
+
+def _delay(raw: str) -> tuple[str, float]:
+    name, _, value = raw.partition("=")
+    if name not in _DELAYS:
+        raise argparse.ArgumentTypeError(f"no delay {name!r}; there are {', '.join(_DELAYS)}")
+    try:
+        ms = float(value)
+    except ValueError:
+        ms = -1.0
+    if not 0.0 <= ms <= 60_000.0:
+        raise argparse.ArgumentTypeError(f"expected {name}=0 to 60000 milliseconds, found {raw!r}")
+    return f"{name.replace('-', '_')}_ms", ms
 
 
 def _bind(raw: str) -> tuple[str, int]:

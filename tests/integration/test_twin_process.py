@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from dialer.twin.__main__ import config_from, main, parser
-from dialer.twin.config import DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN
+from dialer.twin.config import DEFAULT_AUTH_ID, DEFAULT_AUTH_TOKEN, TwinConfig
 from dialer.twin.owner import Owners
 from tests.integration.twin_customer import CALLEE, customer
 
@@ -68,6 +68,22 @@ def test_a_bad_flag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_script_file_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--bind", "127.0.0.1:0", "--callees", "/nowhere.toml"]) == 1
     assert capsys.readouterr().err.startswith("error: cannot read /nowhere.toml")
+
+
+def test_each_vendors_delay_can_be_set() -> None:
+    flags = ["--delay", "stt-final=100", "--delay", "llm-first-token=0", "--delay", "llm-token=2.5"]
+    config = config_from(parser().parse_args(flags))
+    assert (config.stt_final_ms, config.llm_first_token_ms, config.llm_token_ms) == (100, 0, 2.5)
+    assert config.tts_first_audio_ms == TwinConfig().tts_first_audio_ms
+
+
+@pytest.mark.parametrize(
+    "flag", ["x=1", "stt-final=a", "stt-final=-4", "stt-final", "stt-final=9e9"]
+)
+def test_a_delay_that_is_none_is_refused(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--delay", flag])
+    assert "--delay" in capsys.readouterr().err
 
 
 def test_india_derives_cps_from_the_cap() -> None:
