@@ -19,9 +19,14 @@ MOST_UNCLEAR: Final = 2  # follow-ups to a required question; an optional one ha
 class AnswerSheet:
     """Questions in order, each answered, open, or given up."""
 
-    def __init__(self, questions: Sequence[Question], rules: Sequence[QualifiedWhen]) -> None:
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        rules: Sequence[QualifiedWhen],
+        known: Mapping[str, Answer],
+    ) -> None:
         self._questions, self._rules = questions, rules
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Answer] = dict(known)
         self._given_up: set[str] = set()
         self._asks: Counter[str] = Counter()
         self._unclear: Counter[str] = Counter()

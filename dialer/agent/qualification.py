@@ -58,9 +58,11 @@ class Qualification:
         zone: ZoneInfo,
         language: str | None = None,
         is_recorded: bool | None = None,
+        known: Mapping[str, Answer] | None = None,
     ) -> None:
         """``values``: what placeholders stand for; ``zone``: the lead's. Language and recording
-        are the campaign's unless the call's differ."""
+        are the campaign's unless the call's differ. ``known``: answers that this call has given
+        already, before its stream broke and came again."""
         self._script = script_for(
             definition,
             values,
@@ -70,7 +72,8 @@ class Qualification:
         self._words = self._script.sentences
         self._zone = zone
         self._history = History()
-        self._sheet = AnswerSheet(tuple(self._script.questions.values()), self._script.rules)
+        questions = tuple(self._script.questions.values())
+        self._sheet = AnswerSheet(questions, self._script.rules, known or {})
         self._spoken = Spoken(self._script.opening)
         self._idle = self._silences = self._mumbles = self._callback_tries = 0
         self._has_ended = self._wants_to_finish = False

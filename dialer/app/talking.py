@@ -182,13 +182,22 @@ def recording_path(call: OpenCall) -> Path:
 
 
 def mind_of(call: OpenCall, *, is_recorded: bool) -> Mind:
-    kind = Qualification if call.definition.notification is None else Announcement
-    return kind(
+    zone = ZoneInfo(call.zone)
+    if call.definition.notification is not None:
+        return Announcement(
+            call.definition,
+            values=call.values,
+            zone=zone,
+            language=call.language,
+            is_recorded=is_recorded,
+        )
+    return Qualification(
         call.definition,
         values=call.values,
-        zone=ZoneInfo(call.zone),
+        zone=zone,
         language=call.language,
         is_recorded=is_recorded,
+        known=call.answers,
     )
 
 

@@ -36,7 +36,7 @@ from dialer.providers.protocols import CallControl
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
 from dialer.store.attempts import CarrierIds, Held
-from dialer.store.calls import add_recording, has_recording, last_turn
+from dialer.store.calls import add_recording, answers_of, has_recording, last_turn
 from dialer.store.engine import Database, Tx, is_gone
 from dialer.store.tables import answers, turns
 
@@ -53,7 +53,8 @@ class OpenCall:
     """A call whose stream has begun. ``zone``: IANA name of the lead's time zone. ``values``:
     what placeholders stand for. ``now``: product time when this was read. ``stream``: a name for
     the stream that a file may have. ``attempts``: calls to the lead counted before this one.
-    ``turns``: the number of the last turn of an older stream of this call."""
+    ``turns`` and ``answers``: the last turn's number and what was answered in an older stream of
+    this call."""
 
     attempt_id: UUID
     campaign_id: UUID
@@ -69,6 +70,7 @@ class OpenCall:
     stream: str
     attempts: int
     turns: int
+    answers: Mapping[str, Answer]
 
     def call_back_at(self, now: datetime) -> datetime | None:
         """Return when the lead is called again if this call breaks; None: by a person."""
@@ -107,6 +109,7 @@ async def open_call(
         stream=sha256((attempt.stream_id or "").encode()).hexdigest()[:8],
         attempts=lead.attempts,
         turns=await last_turn(tx, attempt.id),
+        answers=await answers_of(tx, attempt.id),
     )
 
 

@@ -106,6 +106,8 @@ async def test_turns_and_answers_are_written_at_once_and_replaced(floor: Floor) 
     async with floor.db.begin() as tx:
         first, second = await turns_of(tx, talk.attempt_id)
         assert await answers_of(tx, talk.attempt_id) == {"owns": True, "units": 300.5}
+    again = await opened(floor, talk.attempt_id, "stream-2")
+    assert again.answers == {"owns": True, "units": 300.5} and again.turns == 2
     assert (first.said, first.ends_s, first.is_interrupted, first.marks) == (
         "Hello",
         0.9,

@@ -10,9 +10,9 @@ import pytest
 
 from dialer.agent.answer_sheet import MOST_ASKS, MOST_UNCLEAR
 from dialer.agent.moves import HandOver, HangUp, Mind, OptOut, Record, Say, Settle, Think, ToolCall
-from dialer.agent.qualification import MOST_IDLE, MOST_SILENCES
+from dialer.agent.qualification import MOST_IDLE, MOST_SILENCES, Qualification
 from dialer.domain.attempt import Disposition
-from tests.unit.agent_talk import DISCLOSURE, NOW, QUESTIONS, Talk, qualification
+from tests.unit.agent_talk import DISCLOSURE, INDIA, NOW, QUESTIONS, Talk, qualification
 
 OWNS, BILL, ROOF = (each["ask"] for each in QUESTIONS)
 
@@ -339,6 +339,23 @@ def test_after_the_end_nothing_is_said_any_more() -> None:
         assert talk.has_ended and all(
             list(moves) in ([], [OptOut()]) for moves in everything(talk.mind)
         )
+
+
+def test_what_was_answered_before_the_stream_broke_is_not_asked_again() -> None:
+    mind = Qualification(
+        qualification(),
+        values={"first_name": "Asha"},
+        zone=INDIA,
+        known={"owns": True, "roof": "tin sheets"},
+    )
+    said = [move.text for move in mind.begin() if isinstance(move, Say)]
+    assert said[-1] == BILL and OWNS not in said
+    mind.said(" ".join(said), is_cut=False)
+    mind.hear("three thousand", NOW)
+    call = ToolCall("1", "record_answer", '{"question_id": "bill", "value": "three thousand"}')
+    moves = [*mind.use_tool(call, NOW), *mind.replied("", NOW)]
+    assert moves[0] == Record("bill", 3000) and isinstance(moves[-1], HangUp)
+    assert Settle(Disposition.QUALIFIED) in moves
 
 
 def test_a_copy_goes_its_own_way() -> None:
