@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dialer.agent.callback_time import callback_in_words, read_callback
+from dialer.agent.appointment import OpensAt, always, appoint
 from dialer.agent.intents import (
     Intent,
     asks_for_another_date,
@@ -52,11 +52,14 @@ class Announcement:
         zone: ZoneInfo,
         language: str | None = None,
         is_recorded: bool | None = None,
+        opens_at: OpensAt = always,
     ) -> None:
-        """``values``: what placeholders stand for; ``zone``: the lead's."""
+        """``values``: what placeholders stand for; ``zone``: the lead's;
+        ``opens_at``: when the law allows calls."""
         assert definition.notification is not None  # the kind of campaign this mind is for
         section = definition.notification
         recorded = definition.is_recorded if is_recorded is None else is_recorded
+        self._opens_at = opens_at
         self._words = in_language(language or definition.campaign.language)
         self._zone = zone
         self._keys = section.keys
@@ -191,12 +194,8 @@ class Announcement:
     def _call_back(self, text: str, now: datetime) -> list[Move]:
         """At the time they named, said back to them; without one, some time."""
         now_local = now.astimezone(self._zone)
-        at = read_callback(text, now_local, self._zone)
-        if isinstance(at, Unclear):
+        found = appoint(text, now_local, self._zone, self._words, self._opens_at)
+        if isinstance(found, Unclear):
             return self._mean("callback")
         self._has_ended = True
-        when = callback_in_words(
-            at.astimezone(self._zone), now_local, is_hindi=self._words.is_hindi
-        )
-        reply = Say(self._words.will_call_at.format(when=when))
-        return [Settle(Disposition.CALLBACK, at), reply, HangUp()]
+        return [Settle(Disposition.CALLBACK, found.at), Say(found.sentence), HangUp()]

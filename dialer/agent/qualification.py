@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from dialer.agent.answer_sheet import AnswerSheet
 from dialer.agent.answers import most_keys, read_answer, read_keys
-from dialer.agent.callback_time import callback_in_words, read_callback
+from dialer.agent.appointment import Appointment, OpensAt, always, appoint
 from dialer.agent.history import History
 from dialer.agent.intents import Intent, find_intent, is_only_a_greeting
 from dialer.agent.moves import (
@@ -59,10 +59,11 @@ class Qualification:
         language: str | None = None,
         is_recorded: bool | None = None,
         known: Mapping[str, Answer] | None = None,
+        opens_at: OpensAt = always,
     ) -> None:
         """``values``: what placeholders stand for; ``zone``: the lead's. Language and recording
         are the campaign's unless the call's differ. ``known``: answers that this call has given
-        already, before its stream broke and came again."""
+        already, before its stream broke and came again; ``opens_at``: when the law allows calls."""
         self._script = script_for(
             definition,
             values,
@@ -70,7 +71,7 @@ class Qualification:
             is_recorded=definition.is_recorded if is_recorded is None else is_recorded,
         )
         self._words = self._script.sentences
-        self._zone = zone
+        self._zone, self._opens_at = zone, opens_at
         self._history = History()
         questions = tuple(self._script.questions.values())
         self._sheet = AnswerSheet(questions, self._script.rules, known or {})
@@ -347,18 +348,16 @@ class Qualification:
 
     def _schedule(self, arguments: Mapping[str, object], now_local: datetime) -> Done:
         text = spoken_value(arguments.get("at")) or ""
-        at = read_callback(text, now_local, self._zone)
-        if isinstance(at, datetime):
-            at_local = at.astimezone(self._zone)
-            when = callback_in_words(at_local, now_local, is_hindi=self._words.is_hindi)
-            line = Line(self._words.will_call_at.format(when=when), is_fixed=False)
-            return Done("done", self._end(Disposition.CALLBACK, line, at=at), is_ok=True)
+        found = appoint(text, now_local, self._zone, self._words, self._opens_at)
+        if isinstance(found, Appointment):
+            line = Line(found.sentence, is_fixed=False)
+            return Done("done", self._end(Disposition.CALLBACK, line, at=found.at), is_ok=True)
         self._callback_tries += 1
         if self._callback_tries > 1:
             moves = self._end(Disposition.CALLBACK, _line(self._words.will_call))
             return Done("done", moves, is_ok=True)
         self._wants_time = True
-        return Done(f"not done: {at.reason}; the person is asked for a day and a time")
+        return Done(f"not done: {found.reason}; the person is asked for a day and a time")
 
     def _transfer_as(self, reason: object) -> Done:
         if reason == "asked":

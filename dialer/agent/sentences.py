@@ -32,6 +32,7 @@ class Sentences:
     colleague_calls: str
     ask_when: str
     will_call_at: str  # {when}
+    will_call_then: str  # {when}; what was asked for is not allowed
     will_call: str
     goodbye: str
     not_interested: str
@@ -67,6 +68,7 @@ ENGLISH: Final = Sentences(
     colleague_calls="A colleague will call you back. Thank you. Goodbye.",
     ask_when="When may we call you? Please tell me a day and a time.",
     will_call_at="All right, we will call you {when}. Goodbye.",
+    will_call_then="At that time we may not call. We will call you {when}. Goodbye.",
     will_call="All right, we will call you another time. Goodbye.",
     goodbye="Thank you for your time. Goodbye.",
     not_interested="All right. Thank you for your time. Goodbye.",
@@ -101,6 +103,7 @@ HINDI: Final = Sentences(
     colleague_calls="हमारे सहकर्मी आपको वापस कॉल करेंगे। धन्यवाद। नमस्ते।",
     ask_when="हम आपको कब फ़ोन करें? कृपया दिन और समय बताइए।",
     will_call_at="ठीक है, हम आपको {when} कॉल करेंगे। नमस्ते।",
+    will_call_then="उस समय हम कॉल नहीं कर सकते। हम आपको {when} कॉल करेंगे। नमस्ते।",
     will_call="ठीक है, हम आपको फिर कभी कॉल करेंगे। नमस्ते।",
     goodbye="आपके समय के लिए धन्यवाद। नमस्ते।",
     not_interested="ठीक है। आपके समय के लिए धन्यवाद। नमस्ते।",

@@ -190,6 +190,7 @@ def mind_of(call: OpenCall, *, is_recorded: bool) -> Mind:
             zone=zone,
             language=call.language,
             is_recorded=is_recorded,
+            opens_at=call.opens_at,
         )
     return Qualification(
         call.definition,
@@ -198,6 +199,7 @@ def mind_of(call: OpenCall, *, is_recorded: bool) -> Mind:
         language=call.language,
         is_recorded=is_recorded,
         known=call.answers,
+        opens_at=call.opens_at,
     )
 
 

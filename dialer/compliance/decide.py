@@ -12,7 +12,7 @@ from dialer.compliance.facts import Facts, Narrowing
 from dialer.compliance.numbering import NON_GEOGRAPHIC, Number, read_number
 from dialer.compliance.packs import Pack
 from dialer.compliance.plan import PackRule, Plan, active_on, make_plan
-from dialer.compliance.preferences import Preferences
+from dialer.compliance.preferences import NO_PREFERENCES, Preferences
 from dialer.compliance.rules_consent import check_consent, check_consent_age
 from dialer.compliance.rules_history import cap_opens_at, gap_opens_at
 from dialer.compliance.rules_register import check_register, window_preferences
@@ -31,7 +31,7 @@ from dialer.compliance.windows import (
 )
 from dialer.compliance.zones import find_each_zone, zones_of
 
-__all__ = ["Finding", "PackRef", "Verdict", "any_zone_open", "decide"]
+__all__ = ["Finding", "PackRef", "Verdict", "any_zone_open", "decide", "next_open_at"]
 
 #: Places a country's rules reach beyond the country's own region code.
 _DEPENDENCIES = {
@@ -85,6 +85,36 @@ def any_zone_open(
         _may_be_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second)
         for zone in named
     )
+
+
+def next_open_at(
+    packs: Sequence[Pack],
+    category: str,
+    mode: str,
+    narrowing: Narrowing,
+    *,
+    phone: str,
+    lead_zone: str | None,
+    at: datetime,
+) -> datetime | None:
+    """Return the first instant from ``at`` on at which the calling windows of the packs and the
+    campaign are open in every zone of a lead; None: never, as far as can be seen.
+
+    Windows alone: what else may forbid the call is decided when it is due. A subscriber's own
+    preferences are not looked at.
+    """
+    number = read_number(phone)
+    applied = tuple(pack for pack in packs if _covers(pack, number))
+    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
+    if not applied or not zones:
+        return None
+    plan = make_plan(applied, category, mode)
+    schedule = make_schedule(plan.windows, zones, NO_PREFERENCES, narrowing)
+    second = epoch_s(at)
+    if is_open(schedule, second):
+        return at
+    found = next_open(schedule, second)
+    return None if found is None else instant(found)
 
 
 def _may_be_open(schedule: Schedule, second: int) -> bool:

@@ -16,9 +16,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from dialer.agent.appointment import OpensAt
 from dialer.agent.moves import Answer
 from dialer.call.desk import LineNews, Metered, RecordingFile, Turn
 from dialer.call.notification import lead_values
+from dialer.compliance.decide import next_open_at
 from dialer.compliance.numbering import read_number
 from dialer.compliance.zones import find_zone, zones_of
 from dialer.dialing.costs import costs_of
@@ -54,7 +56,7 @@ class OpenCall:
     what placeholders stand for. ``now``: product time when this was read. ``stream``: a name for
     the stream that a file may have. ``attempts``: calls to the lead counted before this one.
     ``turns`` and ``answers``: the last turn's number and what was answered in an older stream of
-    this call."""
+    this call. ``opens_at``: when the law lets this lead be called."""
 
     attempt_id: UUID
     campaign_id: UUID
@@ -71,6 +73,7 @@ class OpenCall:
     attempts: int
     turns: int
     answers: Mapping[str, Answer]
+    opens_at: OpensAt
 
     def call_back_at(self, now: datetime) -> datetime | None:
         """Return when the lead is called again if this call breaks; None: by a person."""
@@ -110,7 +113,25 @@ async def open_call(
         attempts=lead.attempts,
         turns=await last_turn(tx, attempt.id),
         answers=await answers_of(tx, attempt.id),
+        opens_at=_opens_at(law, campaigns.Campaign(None, definition), attempt.phone, lead.timezone),
     )
+
+
+def _opens_at(law: Law, campaign: campaigns.Campaign, phone: str, lead_zone: str | None) -> OpensAt:
+    definition = campaign.definition
+
+    def opens_at(at: datetime) -> datetime | None:
+        return next_open_at(
+            law.packs_of(definition),
+            definition.campaign.category,
+            definition.mode,
+            campaign.narrowing,
+            phone=phone,
+            lead_zone=lead_zone,
+            at=at,
+        )
+
+    return opens_at
 
 
 def _zone(law: Law, definition: Definition, phone: str, given: str | None) -> str:

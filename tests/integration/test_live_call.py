@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -82,6 +82,9 @@ async def test_a_session_learns_what_it_needs_of_its_call(floor: Floor) -> None:
     assert found.values["first_name"] == "Asha"
     assert found.definition.is_streamed and found.answered_at <= found.now
     assert found.call_back_at(found.now) == found.now + timedelta(minutes=20)
+    by_day = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)  # noon in India
+    assert found.opens_at(by_day) == by_day
+    assert found.opens_at(by_day + timedelta(hours=11)) > by_day + timedelta(hours=20)
     assert (await talk.attempt()).stream_id == "stream-1"
     again = await opened(floor, talk.attempt_id, "../../stream-2")
     assert again.stream != found.stream and again.stream.isalnum(), "it names a file"

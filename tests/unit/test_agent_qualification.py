@@ -196,6 +196,28 @@ def test_a_callback_is_said_back_in_the_leads_time() -> None:
     assert talk.said == ["All right, we will call you tomorrow at 6 pm. Goodbye."]
 
 
+def test_a_time_at_which_no_call_is_allowed_becomes_the_next_at_which_one_is() -> None:
+    tomorrow_at_ten = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
+
+    def mind(opens_at: Any) -> Qualification:
+        values = {"first_name": "Asha"}
+        made = Qualification(qualification(), values=values, zone=INDIA, opens_at=opens_at)
+        made.begin()
+        made.said("", is_cut=True)
+        made.hear("call me tonight at eleven", NOW)
+        return made
+
+    call = ToolCall("1", "schedule_callback", '{"at": "2026-11-23T23:00"}')
+    moves = mind(lambda at: max(at, tomorrow_at_ten)).use_tool(call, NOW)
+    assert Settle(Disposition.CALLBACK, tomorrow_at_ten) in moves
+    (said,) = [move.text for move in moves if isinstance(move, Say)]
+    assert said.startswith("At that time we may not call. We will call you tomorrow at 10 am.")
+    refused = mind(lambda at: None)
+    assert not [m for m in refused.use_tool(call, NOW) if isinstance(m, Settle)]
+    (asked,) = [m.text for m in refused.replied("", NOW) if isinstance(m, Say)]
+    assert "When may we call" in asked
+
+
 def test_a_callback_without_a_time_is_asked_for_one_once() -> None:
     talk = start().done().hear("I am busy").model(("schedule_callback", {"at": ""}))
     assert talk.said == ["When may we call you? Please tell me a day and a time."]
