@@ -12,7 +12,8 @@ from typing import Any, Final
 from dialer.twin.cartesia_request import BadRequest, Generate
 from dialer.twin.errors import TwinError
 from dialer.twin.mulaw import SAMPLE_RATE_HZ
-from dialer.twin.speech import Recording, Studio
+from dialer.twin.speech import Studio
+from dialer.twin.take import Recording
 
 Event = dict[str, Any]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dialer.twin.mulaw import SAMPLE_RATE_HZ
-from dialer.twin.speech import Recording
+from dialer.twin.take import Recording
 
 _BLOCK: Final = 80  # bytes that are looked up as one
 _GRID: Final = 40  # recordings are indexed at every 40th byte, so 40 tries in a row meet one

@@ -8,11 +8,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dialer.twin.errors import TwinError
 from dialer.twin.mulaw import SAMPLE_RATE_HZ
+from dialer.twin.recognition import Library
+from dialer.twin.take import Recording, SpokenWord
 
 try:
     from dialer.twin import espeak
@@ -23,7 +24,6 @@ else:
 
 if TYPE_CHECKING:
     from dialer.twin.espeak import Manner, Samples
-    from dialer.twin.recognition import Library
 
 LEVEL_DBFS: Final = -20.0
 NOISE_DBFS: Final = -60.0  # baked in, so that no stretch of a recording is constant
@@ -34,30 +34,6 @@ _QUIET_BELOW_PEAK: Final = 0.02  # -34 dB: silence at the edges and between word
 _DEVANAGARI: Final = re.compile(r"[\u0900-\u097F]")
 _TOKEN: Final = re.compile(r"\S+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """One word as it was written, with its punctuation; times in seconds of the recording."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """``audio`` is 8 kHz mu-law; ``words`` are in order and do not overlap."""
-
-    text: str
-    language: str
-    voice: str
-    audio: bytes
-    words: tuple[SpokenWord, ...]
-
-    @property
-    def seconds(self) -> float:
-        return len(self.audio) / SAMPLE_RATE_HZ
 
 
 class Studio:

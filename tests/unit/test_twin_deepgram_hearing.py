@@ -13,7 +13,8 @@ from dialer.twin.deepgram_hearing import Habits, Hearing
 from dialer.twin.deepgram_options import BadOptions, ListenOptions, read_options
 from dialer.twin.latency import by_p95, by_quartiles
 from dialer.twin.recognition import Library, Listener
-from dialer.twin.speech import Recording, make_recording
+from dialer.twin.speech import make_recording
+from dialer.twin.take import Recording
 
 FRAME = 160
 OPTIONS = ListenOptions(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dialer.twin.mulaw import SILENCE
 from dialer.twin.recognition import HeardWord, Library, Listener
-from dialer.twin.speech import Recording, make_recording
+from dialer.twin.speech import make_recording
+from dialer.twin.take import Recording
 
 TEXTS = (
     "Hello, this is Asha from Sunrise Solar.",

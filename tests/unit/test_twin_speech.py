@@ -11,7 +11,8 @@ import pytest
 from dialer.twin import mulaw
 from dialer.twin.espeak import to_8_khz
 from dialer.twin.recognition import Library, Listener
-from dialer.twin.speech import Recording, Studio, make_recording
+from dialer.twin.speech import Studio, make_recording
+from dialer.twin.take import Recording
 
 
 @pytest.fixture
