@@ -22,6 +22,7 @@ from tests.acceptance.stopped_calls import hold_and_stop
 from tests.benchmarks.figure import fresh_url
 
 _WAVES, _SIZE, _FIRST = 8, 35, 5
+_AT_ONE_TWIN = 4  # waves: the twin keeps the talks of its last 200 calls
 _STOPS = (signal.SIGTERM, signal.SIGKILL)
 _STOPPED = 10  # calls of each
 
@@ -32,11 +33,13 @@ async def main(seed: int) -> int:
     with tempfile.TemporaryDirectory(prefix="dialer-bench-") as folder:
         postgres = embedded.acquire(Path(folder, "postgres"))
         try:
-            async with fresh_url(postgres.cluster.dsn) as url:
-                drawn = waves(seed, size=_SIZE, first=_FIRST, count=_WAVES)
-                calls, behind = await hold(url, Path(folder, "data"), drawn)
-                came += calls
-                left |= behind.of
+            drawn = list(waves(seed, size=_SIZE, first=_FIRST, count=_WAVES))
+            for first in range(0, _WAVES, _AT_ONE_TWIN):
+                async with fresh_url(postgres.cluster.dsn) as url:
+                    some = drawn[first : first + _AT_ONE_TWIN]
+                    calls, behind = await hold(url, Path(folder, f"data-{first}"), some)
+                    came += calls
+                    left |= {f"waves from {first}: {what}": n for what, n in behind.of.items()}
             for number in _STOPS:
                 async with fresh_url(postgres.cluster.dsn) as url:
                     data = Path(folder, number.name)
