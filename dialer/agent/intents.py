@@ -61,7 +61,6 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern) for pattern in patterns)
 
 
-_NOT = r"(?:do not|don't|dont|never|not|didn't|did not|can't|cannot|won't|doesn't|please don't)"
 _ME = r"(?: (?:me|us|this number|here|my (?:phone|number|mobile)|on this number|to me))?"
 # What may follow "don't call me" and still mean for good; a time of day after it means later.
 _FOR_GOOD = (

@@ -14,7 +14,6 @@ from dialer.audio.mulaw import SAMPLES
 QUIETEST_DBFS: Final = -96.0  # what digital silence reads: below the last of 16 bits
 _FULL_SCALE: Final = 32768.0
 _SQUARES: Final = tuple(sample * sample for sample in SAMPLES)
-_MAGNITUDES: Final = tuple(abs(sample) for sample in SAMPLES)
 
 
 def rms_dbfs(mulaw: bytes) -> float:
@@ -23,11 +22,6 @@ def rms_dbfs(mulaw: bytes) -> float:
         return QUIETEST_DBFS
     mean_square = sum(map(_SQUARES.__getitem__, mulaw)) / len(mulaw)
     return _dbfs(math.sqrt(mean_square))
-
-
-def peak_dbfs(mulaw: bytes) -> float:
-    """Return the level of the loudest sample, `QUIETEST_DBFS` to 0; empty audio is silent."""
-    return _dbfs(max(map(_MAGNITUDES.__getitem__, mulaw), default=0))
 
 
 def _dbfs(value: float) -> float:

@@ -73,7 +73,6 @@ class Talkspurts:
         self._floor = _NoiseFloor()
         self._recent: deque[bool] = deque(maxlen=_ONSET_OF)
         self._fed = 0
-        self._voiced = 0
         self._unvoiced_run = 0
         self._last_voiced_end_s = 0.0
         self._began_s: float | None = None
@@ -82,16 +81,6 @@ class Talkspurts:
     def began_s(self) -> float | None:
         """Where the present talkspurt began; None outside one."""
         return self._began_s
-
-    @property
-    def voiced_s(self) -> float:
-        """How much of the present talkspurt was voiced, in seconds; 0 outside one."""
-        return self._voiced * FRAME_S if self._began_s is not None else 0.0
-
-    @property
-    def trailing_silence_s(self) -> float:
-        """How long no frame was voiced, in seconds."""
-        return self._unvoiced_run * FRAME_S
 
     def feed(self, audio: bytes, at_s: float) -> SpeechBegan | SpeechEnded | None:
         """Take in one frame of 160 bytes mu-law that begins at ``at_s`` of the media clock."""
@@ -106,7 +95,6 @@ class Talkspurts:
             self._unvoiced_run += 1
         if self._began_s is None:
             return self._onset(at_s)
-        self._voiced += is_voiced
         return self._end() if self._unvoiced_run >= _HANGOVER_FRAMES else None
 
     def _is_voiced(self, audio: bytes) -> bool:
@@ -123,7 +111,6 @@ class Talkspurts:
             return None
         first = self._recent.index(True)
         self._began_s = at_s - (len(self._recent) - 1 - first) * FRAME_S
-        self._voiced = voiced
         return SpeechBegan(self._began_s)
 
     def _end(self) -> SpeechEnded:

@@ -19,7 +19,7 @@ import openai
 from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from dialer.agent.moves import Message, Tool
-from dialer.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from dialer.errors import ProviderRejected, ProviderUnavailable
 from dialer.providers.openai_reply import PROVIDER, RUNAWAY, ReplyReader, safe_code
 from dialer.providers.speech import ModelEvent
 
@@ -133,19 +133,6 @@ class OpenAIModel:
             )
             events = _events(chunks, reader, deadline, self._deadlines.usage_s)
             yield await stack.enter_async_context(aclosing(events))
-
-    async def warm(self) -> bool:
-        """Pay the first call's cost (0.3 s in the SDK, a TLS handshake) before anybody waits for
-        it; False, and a line in the log, if the model did not answer."""
-        hello = [Message("user", "Hello")]
-        try:
-            async with self.reply(hello, (), max_tokens=16, cache_key="warm-up") as events:
-                async for _ in events:
-                    pass
-        except ProviderError as error:
-            log.warning("model_warm_up_failed", extra={"reason": str(error)})
-            return False
-        return True
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -294,10 +294,3 @@ def checkpoint(stream_id: str, name: str) -> str:
 def clear_audio(stream_id: str) -> str:
     """Drop what is queued and not played; checkpoints in it are never answered."""
     return json.dumps({"event": "clearAudio", "streamId": stream_id})
-
-
-def send_dtmf(digits: str) -> str:
-    """Press keys, 0-9 * # A-D; `ValueError` for anything else."""
-    if not digits or not KEYS.issuperset(digits):
-        raise ValueError("keys are 0-9 * # A-D")
-    return json.dumps({"event": "sendDTMF", "dtmf": digits})

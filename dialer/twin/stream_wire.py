@@ -10,7 +10,6 @@ from typing import Final
 from dialer.twin.mulaw import decode, encode
 
 MULAW: Final = "audio/x-mulaw"
-LINEAR: Final = "audio/x-l16"
 MOST_BYTES: Final = 64 * 1024  # of one message of the customer's
 MOST_DIGITS: Final = 64
 

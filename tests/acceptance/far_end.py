@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,15 +17,9 @@ import httpx
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import bind, serving, ticking
 from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
-from dialer.dialing import lifecycle
-from dialer.domain.campaign import CampaignState
-from dialer.domain.definition_parse import parse_tables
-from dialer.leads.load import import_leads
 from dialer.settings import read_settings
-from dialer.store.callers import upsert_callers, upsert_sender
 from dialer.store.carrier import save_carrier
-from dialer.store.engine import Tx
-from tests.acceptance.line import BOUNDS, CALLER_ID
+from tests.acceptance.line import BOUNDS, start_campaign
 
 CPS = 3.0  # more is more than the twin's one voice has time for; 40 lines in India get 1.6
 _LEGS = 20  # of colleagues, who count at the carrier like callees
@@ -49,32 +42,7 @@ class Floor:
     async def launch(self, definition: dict[str, Any], phones: list[str]) -> UUID:
         """Start a campaign to these phones; return its id."""
         name = definition["campaign"]["name"]
-        csv = "phone,name,consent_kind,consent_at\n" + "".join(
-            f"{phone},Asha,inferred,2026-01-05\n" for phone in phones
-        )
-
-        async def work(tx: Tx) -> UUID:
-            await upsert_sender(
-                tx,
-                peid="1",
-                tmid="2",
-                reference="A2P-1",
-                declared_on=date(2026, 1, 1),
-                objective="reminders",
-            )
-            await upsert_callers(tx, [(CALLER_ID, "1601")])
-            leads = await import_leads(tx, name=f"leads of {name}", data=csv.encode())
-            made = await lifecycle.create(
-                tx,
-                self.runtime.law,
-                definition=parse_tables(definition, source="test"),
-                list_id=leads.list_id,
-                name=name,
-            )
-            await lifecycle.change_state(tx, made.id, CampaignState.RUNNING, actor="test")
-            return made.id
-
-        return await self.runtime.db.run(work)
+        return await start_campaign(self.runtime, definition, phones, name=name)
 
     async def talk(self, call_uuid: str) -> dict[str, Any]:
         """The twin's witness of one call."""

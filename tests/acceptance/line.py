@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -56,6 +56,38 @@ def phone(number: int) -> str:
     return f"+9198765{number:05d}"
 
 
+async def start_campaign(
+    runtime: Runtime, tables: Mapping[str, Any], phones: Iterable[str], *, name: str
+) -> UUID:
+    """Start a campaign to these phones by a sender who may; return its id."""
+    csv = "phone,name,consent_kind,consent_at\n" + "".join(
+        f"{number},Asha,inferred,2026-01-05\n" for number in phones
+    )
+
+    async def work(tx: Tx) -> UUID:
+        await upsert_sender(
+            tx,
+            peid="1",
+            tmid="2",
+            reference="A2P-1",
+            declared_on=date(2026, 1, 1),
+            objective="reminders",
+        )
+        await upsert_callers(tx, [(CALLER_ID, "1601")])
+        leads = await import_leads(tx, name=f"leads of {name}", data=csv.encode())
+        made = await lifecycle.create(
+            tx,
+            runtime.law,
+            definition=parse_tables(tables, source="test"),
+            list_id=leads.list_id,
+            name=name,
+        )
+        await lifecycle.change_state(tx, made.id, CampaignState.RUNNING, actor="test")
+        return made.id
+
+    return await runtime.db.run(work)
+
+
 @dataclass
 class Line:
     """A running product. ``client`` speaks the REST API with all scopes."""
@@ -70,33 +102,7 @@ class Line:
     ) -> UUID:
         """Start a campaign to scripted people (phone → script or preset); return its id."""
         self.twin.set_callees(people)
-        csv = "phone,name,consent_kind,consent_at\n" + "".join(
-            f"{number},Asha,inferred,2026-01-05\n" for number in people
-        )
-        tables = DEFINITION | changes
-
-        async def work(tx: Tx) -> UUID:
-            await upsert_sender(
-                tx,
-                peid="1",
-                tmid="2",
-                reference="A2P-1",
-                declared_on=date(2026, 1, 1),
-                objective="reminders",
-            )
-            await upsert_callers(tx, [(CALLER_ID, "1601")])
-            leads = await import_leads(tx, name=f"leads of {name}", data=csv.encode())
-            made = await lifecycle.create(
-                tx,
-                self.runtime.law,
-                definition=parse_tables(tables, source="test"),
-                list_id=leads.list_id,
-                name=name,
-            )
-            await lifecycle.change_state(tx, made.id, CampaignState.RUNNING, actor="test")
-            return made.id
-
-        return await self.runtime.db.run(work)
+        return await start_campaign(self.runtime, DEFINITION | changes, people, name=name)
 
     async def finished(self, campaign_id: UUID, limit_s: float = 60.0) -> None:
         """Wait until the campaign has finished by itself."""

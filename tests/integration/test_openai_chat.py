@@ -224,12 +224,6 @@ async def test_text_that_utf8_cannot_carry_is_sent_all_the_same(model: OpenAIMod
     assert await hear(model, (Message("user", "broken \ud800 text"),))
 
 
-async def test_warming_up_never_fails(twin: RunningTwin, model: OpenAIModel) -> None:
-    assert await model.warm()
-    arm(twin, FaultKind.LLM_REFUSED, status=401)
-    assert not await model.warm()
-
-
 async def test_nobody_at_the_address_is_unavailable() -> None:
     server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

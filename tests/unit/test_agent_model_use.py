@@ -10,7 +10,9 @@ import pytest
 from dialer.agent.history import MOST_MESSAGES, History
 from dialer.agent.moves import Record, Think, ToolCall
 from dialer.agent.qualification import MOST_USES
-from tests.unit.agent_talk import Talk, qualification
+from tests.unit.agent_talk import QUESTIONS, Talk, qualification
+
+ROOF = QUESTIONS[2]["ask"]
 
 
 def start(**options: Any) -> Talk:
@@ -100,3 +102,28 @@ def test_a_model_that_never_stops_using_tools_is_stopped() -> None:
     talk.done().hear("hm")
     results = [m.text for m in talk.think.messages if m.role == "tool"]
     assert len(results) == MOST_USES + 1 and "too many" in results[-1]
+
+
+def test_models_may_write_values_as_json_numbers_and_booleans() -> None:
+    talk = start().done().hear("yes")
+    talk.model(("record_answer", {"question_id": "owns", "value": True}))
+    talk.done().hear("2500")
+    talk.model(("record_answer", {"question_id": "bill", "value": 2500.0}))
+    assert talk.answers == {"owns": True, "bill": 2500}
+
+
+def test_a_model_that_asks_back_is_not_talked_over() -> None:
+    talk = at_bill().done().hear("it depends")
+    assert talk.model(text="Roughly how much on average?").moves == []
+    talk.answer("bill", "some", text="Sorry, how much was that?")
+    assert talk.moves == []
+    assert talk.answer("bill", "3000").said == [ROOF]
+
+
+def test_a_model_that_tries_again_in_one_reply_is_forgiven() -> None:
+    talk = at_bill().done().hear("three thousand")
+    talk.model(
+        ("record_answer", {"question_id": "bill", "value": "several"}),
+        ("record_answer", {"question_id": "bill", "value": "3000"}),
+    )
+    assert talk.answers["bill"] == 3000 and talk.said == [ROOF]

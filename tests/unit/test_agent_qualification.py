@@ -97,14 +97,6 @@ def test_an_answer_can_be_corrected() -> None:
     assert talk.settled == Settle(Disposition.NOT_QUALIFIED)
 
 
-def test_models_may_write_values_as_json_numbers_and_booleans() -> None:
-    talk = start().done().hear("yes")
-    talk.model(("record_answer", {"question_id": "owns", "value": True}))
-    talk.done().hear("2500")
-    talk.model(("record_answer", {"question_id": "bill", "value": 2500.0}))
-    assert talk.answers == {"owns": True, "bill": 2500}
-
-
 def test_an_unclear_answer_is_followed_up_twice_then_left_and_the_end_is_incomplete() -> None:
     talk = at_bill()
     for _ in range(MOST_UNCLEAR):
@@ -119,23 +111,6 @@ def test_an_unclear_answer_is_followed_up_twice_then_left_and_the_end_is_incompl
 def test_an_optional_question_is_left_after_one_unclear_answer() -> None:
     talk = at_bill().answer("bill", "2500").answer("roof", "slate", text="")
     assert talk.has_ended and talk.settled == Settle(Disposition.QUALIFIED)
-
-
-def test_a_model_that_asks_back_is_not_talked_over() -> None:
-    talk = at_bill().done().hear("it depends")
-    assert talk.model(text="Roughly how much on average?").moves == []
-    talk.answer("bill", "some", text="Sorry, how much was that?")
-    assert talk.moves == []
-    assert talk.answer("bill", "3000").said == [ROOF]
-
-
-def test_a_model_that_tries_again_in_one_reply_is_forgiven() -> None:
-    talk = at_bill().done().hear("three thousand")
-    talk.model(
-        ("record_answer", {"question_id": "bill", "value": "several"}),
-        ("record_answer", {"question_id": "bill", "value": "3000"}),
-    )
-    assert talk.answers["bill"] == 3000 and talk.said == [ROOF]
 
 
 def test_who_will_not_tell_is_not_asked_again() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dialer.audio.levels import rms_dbfs
 from dialer.audio.mulaw import FRAME_BYTES, FRAME_S, SILENT_FRAME, encode
-from dialer.audio.talkspurt import HANGOVER_S, SpeechBegan, SpeechEnded, Talkspurts
+from dialer.audio.talkspurt import SpeechBegan, SpeechEnded, Talkspurts
 
 Event = SpeechBegan | SpeechEnded
 
@@ -97,23 +97,6 @@ def test_noise_that_stays_loud_stops_counting_as_speech() -> None:
     events(spurts, noise(-32, 6))
     assert spurts.began_s is None
     assert events(spurts, noise(-32, 10, 2), 6.0) == []
-
-
-def test_a_spurt_tells_how_much_of_it_was_voiced() -> None:
-    spurts = Talkspurts()
-    events(spurts, noise(-55, 1.0))
-    assert (spurts.voiced_s, spurts.began_s) == (0.0, None)
-    voiced = []
-    for n, part in enumerate(frames(speech(0.6))):
-        spurts.feed(part, 1.0 + n * FRAME_S)
-        voiced.append(spurts.voiced_s)
-    assert voiced == sorted(voiced)
-    assert voiced[-1] == pytest.approx(0.6, abs=0.1)
-    assert spurts.began_s == pytest.approx(1.0, abs=0.08)
-    ended = events(spurts, SILENT_FRAME * 30, 1.6)
-    assert [type(event) for event in ended] == [SpeechEnded]
-    assert spurts.voiced_s == 0.0
-    assert spurts.trailing_silence_s >= HANGOVER_S
 
 
 def test_the_times_are_the_audios_whatever_it_starts_at() -> None:

@@ -23,7 +23,6 @@ from dialer.providers.plivo_stream import (
     play_audio,
     read,
     read_extra_headers,
-    send_dtmf,
 )
 
 AUDIO = bytes(range(160))
@@ -224,7 +223,3 @@ def test_what_we_say_is_what_the_carrier_documents() -> None:
         "name": 'turn "7"',
     }
     assert json.loads(clear_audio("s")) == {"event": "clearAudio", "streamId": "s"}
-    assert json.loads(send_dtmf("12*#")) == {"event": "sendDTMF", "dtmf": "12*#"}
-    for wrong in ("", "12w", "E"):
-        with pytest.raises(ValueError, match="0-9"):
-            send_dtmf(wrong)

@@ -3,74 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from dialer.call.notification import lead_values
-from dialer.compliance.decide import Verdict, decide
-from dialer.compliance.facts import Consent
-from dialer.compliance.packs import find_packs
-from dialer.dialing.facts import choose_caller, facts_for
 from dialer.domain.attempt import Outcome
 from dialer.domain.definition import Definition, placeholders
-from dialer.domain.definition_parse import parse_toml
-from dialer.leads.csv import open_leads
-from dialer.store.campaigns import Campaign
-from dialer.store.facts import Batch
 from dialer.store.tables.accounts import SERIES
-
-CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
-STEM = CAMPAIGNS / "appointment_reminder"
-ELEVEN_IST = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
+from tests.unit.sample_lists import CAMPAIGNS, definition_of, judge, leads_of
 
 
 @pytest.fixture(scope="module")
 def definition() -> Definition:
-    path = STEM.with_suffix(".toml")
-    return parse_toml(path.read_text(encoding="utf-8"), source=path.name)
+    return definition_of("appointment_reminder")
 
 
 @pytest.fixture(scope="module")
 def leads() -> list[SimpleNamespace]:
-    """The list's rows as an import would store them."""
-    (chunk,) = open_leads(STEM.with_suffix(".csv")).chunks(now=ELEVEN_IST)
-    assert chunk.leads is not None and not chunk.rejects
-    rows = chunk.leads.to_dicts()
-    return [
-        SimpleNamespace(**{**row, "lead_id": uuid4(), "attributes": json.loads(row["attributes"])})
-        for row in rows
-    ]
-
-
-def _judge(lead: SimpleNamespace, definition: Definition) -> Verdict:
-    """Decide at 11:00 IST with the sender of ``sender.json`` and nothing else known."""
-    body: dict[str, Any] = json.loads((CAMPAIGNS / "sender.json").read_text(encoding="utf-8"))
-    callers = {
-        each["number"]: SimpleNamespace(**each, last_used_at=None) for each in body["caller_ids"]
-    }
-    sender = SimpleNamespace(
-        a2p_reference=body["a2p"]["reference"],
-        a2p_declared_on=date.fromisoformat(body["a2p"]["declared_on"]),
-        a2p_objective=body["a2p"]["objective"],
-    )
-    batch = Batch(set(), {lead.lead_id: _consents(lead)}, {}, {}, {})
-    caller = choose_caller(definition, callers, {})
-    campaign = Campaign(row=None, definition=definition)  # its row is not a fact of the law
-    facts = facts_for(lead, campaign, caller=caller, sender=sender, batch=batch)
-    return decide(facts, find_packs(definition.campaign.rule_packs), ELEVEN_IST)
-
-
-def _consents(lead: SimpleNamespace) -> tuple[Consent, ...]:
-    if lead.consent_kind is None:
-        return ()
-    kind, _, ending = lead.consent_kind.partition(":")
-    given_at = datetime.fromisoformat(lead.consent_at)
-    return (Consent(kind, given_at, ended=ending == "ended"),)
+    return leads_of("appointment_reminder")
 
 
 def test_three_keys_have_a_meaning_and_a_reply_of_their_own(definition: Definition) -> None:
@@ -101,7 +53,7 @@ def test_every_lead_has_what_the_texts_need(
 def test_the_first_lead_may_be_called_at_eleven(
     definition: Definition, leads: list[SimpleNamespace]
 ) -> None:
-    verdict = _judge(leads[0], definition)
+    verdict = judge(leads[0], definition)
     assert (verdict.allowed, verdict.code) == (True, "OK")
 
 
@@ -109,7 +61,7 @@ def test_london_waits_until_both_windows_are_open(
     definition: Definition, leads: list[SimpleNamespace]
 ) -> None:
     (london,) = [lead for lead in leads if lead.timezone == "Europe/London"]
-    verdict = _judge(london, definition)
+    verdict = judge(london, definition)
     assert (verdict.allowed, verdict.code) == (False, "OUTSIDE_HOURS")
     assert verdict.next_allowed_at == datetime(2026, 11, 23, 9, tzinfo=UTC)  # 09:00 and 14:30
 
@@ -117,7 +69,7 @@ def test_london_waits_until_both_windows_are_open(
 def test_the_list_shows_every_kind_of_answer(
     definition: Definition, leads: list[SimpleNamespace]
 ) -> None:
-    codes = [_judge(lead, definition).code for lead in leads]
+    codes = [judge(lead, definition).code for lead in leads]
     found = {code: codes.count(code) for code in sorted(set(codes))}
     assert found == {"CONSENT_EXPIRED": 1, "CONSENT_MISSING": 2, "OK": 56, "OUTSIDE_HOURS": 1}
 
