@@ -71,7 +71,7 @@ def _campaign(language: str, ids: Sequence[str]) -> dict[str, Any]:
         "agent": {
             "opening": opening,
             "disclosure": disclosure,
-            "goodbye": "धन्यवाद, नमस्ते।" if is_hindi else "Thanks, goodbye.",
+            "goodbye": "नमस्ते।" if is_hindi else "Goodbye.",
             "knowledge": knowledge,
             "questions": [{"id": each, **questions[each]} for each in ids],
             "qualified_when": [wanted[each] for each in ids if each in wanted],
