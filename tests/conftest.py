@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ hypothesis.settings.register_profile(
     "suite", max_examples=100 * _EFFORT, derandomize=_EFFORT == 1, deadline=None, database=None
 )
 hypothesis.settings.load_profile("suite")
+
+_AUTOVACUUM_WITHIN_S = 20.0
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -68,7 +71,21 @@ class Databases:
 
     async def drop_all(self) -> None:
         for name in self._names:
-            await self._connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await drop_database(self._connection, name)
+
+
+async def drop_database(connection: asyncpg.Connection, name: str) -> None:
+    """Drop a database and end who is still connected.
+
+    An autovacuum worker is the server's own, which our role may not end: it is done in a moment.
+    """
+    async with asyncio.timeout(_AUTOVACUUM_WITHIN_S):
+        while True:
+            try:
+                await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+                return
+            except asyncpg.InsufficientPrivilegeError:
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
@@ -77,8 +94,8 @@ async def _databases(dsn: str) -> AsyncIterator[Databases]:
     databases = Databases(connection, dsn)
     try:
         yield databases
-    finally:
         await databases.drop_all()
+    finally:
         await connection.close()
 
 

@@ -12,6 +12,7 @@ import asyncpg
 
 from dialer.store.engine import Database, create_engine
 from dialer.store.migrate import upgrade
+from tests.conftest import drop_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,5 @@ async def fresh_url(dsn: str) -> AsyncIterator[str]:
         await engine.dispose()
         yield url
     finally:
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await drop_database(admin, name)
         await admin.close()
