@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from dialer.compliance.decide import Verdict, decide
+from dialer.compliance.decide import Verdict
 from dialer.compliance.facts import Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
-from dialer.dialing.facts import choose_caller, facts_for, history_since
+from dialer.dialing.callers import CallerPool, judge
+from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.campaign import CampaignState
@@ -37,7 +38,7 @@ from dialer.domain.pacing import (
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.attempts import insert_attempts
-from dialer.store.callers import mark_used
+from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
 from dialer.store.engine import Tx
@@ -86,13 +87,12 @@ class Decided:
 class Pass:
     """What a pass has found so far."""
 
-    callers: Mapping[str, Any]
+    callers: CallerPool
     sender: Any
     decided: list[Decided] = field(default_factory=list)
     busy: list[UUID] = field(default_factory=list)
     seen: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
     allowed: Counter[UUID] = field(default_factory=Counter)
-    caller_uses: Counter[str] = field(default_factory=Counter)
     taken: set[str] = field(default_factory=set)
     every_s: float = 0.0  # between two slots of the carrier account
 
@@ -119,7 +119,7 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     quotas = await _quotas(tx, running, live, room)
     if not quotas:
         return []
-    found = Pass(await facts.caller_rows(tx), await facts.sender_row(tx))
+    found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx))
     await _scan(tx, law, [one for one in running if one.id in quotas], quotas, found)
     await book(tx, account, running, found)
     return await _write(tx, law, found)
@@ -188,13 +188,15 @@ async def _decide_batch(
 ) -> None:
     """Decide leads in their order until the quota is filled; the rest is left for later."""
     packs = law.packs_of(campaign.definition)
+    phones = {lead.lead_id: lead.phone for lead in leads}
     batch = await facts.facts_of(
         tx,
         campaign_id=campaign.id,
         list_id=campaign.row.list_id,
-        leads={lead.lead_id: lead.phone for lead in leads},
+        leads=phones,
         history_since=history_since(packs, tx.now),
     )
+    found.callers.kept |= await kept_callers(tx, campaign.definition, phones)
     for lead in leads:
         if found.allowed[campaign.id] >= quota:
             return
@@ -207,16 +209,22 @@ async def _decide_batch(
         if decided.verdict.allowed:
             found.allowed[campaign.id] += 1
             found.taken.add(lead.phone)
-            found.caller_uses[decided.facts.caller.number] += 1  # type: ignore[union-attr]
+            found.callers.use(decided.facts.caller.number)  # type: ignore[union-attr]
 
 
 def decide_lead(
     tx: Tx, lead: Any, campaign: Campaign, packs: Sequence[Pack], batch: facts.Batch, found: Pass
 ) -> Decided:
     """Ask the law about one lead, with the caller id it would see."""
-    caller = choose_caller(campaign.definition, found.callers, found.caller_uses)
-    known = facts_for(lead, campaign, caller=caller, sender=found.sender, batch=batch)
-    verdict = decide(known, packs, tx.now)
+    known, verdict = judge(
+        found.callers,
+        lead,
+        campaign,
+        sender=found.sender,
+        batch=batch,
+        packs=packs,
+        now=tx.now,
+    )
     return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
 
 
@@ -280,7 +288,7 @@ async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
     await enrolments.save_many(
         tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
     )
-    await mark_used(tx, found.caller_uses)
+    await mark_used(tx, found.callers.used)
     return [intended(tx, one, found) for one in calls]
 
 

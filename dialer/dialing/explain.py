@@ -6,11 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from dialer.compliance.decide import Verdict, decide
-from dialer.dialing.facts import choose_caller, facts_for, history_since
+from dialer.compliance.decide import Verdict
+from dialer.dialing.callers import CallerPool, judge
+from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.errors import NotFound
 from dialer.store import campaigns, enrolments, facts
+from dialer.store.callers import kept_callers
 from dialer.store.engine import Tx
 from dialer.store.tables import enrolments as places
 
@@ -41,12 +43,10 @@ async def explain(
         leads={lead.lead_id: lead.phone},
         history_since=history_since(packs, instant),
     )
-    caller = choose_caller(campaign.definition, await facts.caller_rows(tx), {})
-    known = facts_for(
-        lead,
-        campaign,
-        caller=caller,
-        sender=await facts.sender_row(tx),
-        batch=batch,
+    leads = {lead.lead_id: lead.phone}
+    pool = CallerPool(
+        await facts.caller_rows(tx), await kept_callers(tx, campaign.definition, leads)
     )
-    return decide(known, packs, instant), instant
+    sender = await facts.sender_row(tx)
+    _, verdict = judge(pool, lead, campaign, sender=sender, batch=batch, packs=packs, now=instant)
+    return verdict, instant

@@ -23,25 +23,6 @@ def history_since(packs: Sequence[Pack], now: datetime) -> datetime | None:
     return now - _HISTORY if counts else None
 
 
-def choose_caller(
-    definition: Definition, callers: Mapping[str, Any], used: Mapping[str, int]
-) -> Caller:
-    """Return the campaign's least recently used caller id.
-
-    callers: number → row of the account's caller ids; a number without one has no known series.
-    used: how often this pass has chosen each number already.
-    """
-
-    def idleness(number: str) -> tuple[int, float, int]:
-        row = callers.get(number)
-        last = row.last_used_at.timestamp() if row is not None and row.last_used_at else 0.0
-        return used.get(number, 0), last, definition.dialing.caller_ids.index(number)
-
-    number = min(definition.dialing.caller_ids, key=idleness)
-    row = callers.get(number)
-    return Caller(number, None if row is None else row.series)
-
-
 def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Declaration | None:
     """Return the sender's notice to the access provider, None while there is none.
 

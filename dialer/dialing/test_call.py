@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from dialer.dialing.callers import CallerPool
 from dialer.dialing.claim import (
     Decided,
     Intended,
@@ -30,7 +31,7 @@ from dialer.domain.pacing import free_calls, free_slots
 from dialer.errors import NotFound, RuleViolation
 from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.attempts import insert_attempts
-from dialer.store.callers import mark_used
+from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
 from dialer.store.engine import Tx
@@ -94,14 +95,18 @@ async def _require_room(tx: Tx, account: Any) -> None:
 
 async def _decide(tx: Tx, law: Law, campaign: Campaign, lead: Any) -> Pass:
     packs = law.packs_of(campaign.definition)
+    phones = {lead.lead_id: lead.phone}
     batch = await facts.facts_of(
         tx,
         campaign_id=campaign.id,
         list_id=campaign.row.list_id,
-        leads={lead.lead_id: lead.phone},
+        leads=phones,
         history_since=history_since(packs, tx.now),
     )
-    found = Pass(await facts.caller_rows(tx), await facts.sender_row(tx))
+    pool = CallerPool(
+        await facts.caller_rows(tx), await kept_callers(tx, campaign.definition, phones)
+    )
+    found = Pass(pool, await facts.sender_row(tx))
     one = decide_lead(tx, lead, campaign, packs, batch, found)
     found.decided.append(one)
     if one.verdict.allowed:

@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import case, select, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from dialer.domain.definition import Definition
 from dialer.store.engine import Tx
-from dialer.store.tables import caller_ids, senders
+from dialer.store.tables import attempts, caller_ids, senders
 
 
-async def mark_used(tx: Tx, numbers: Collection[str]) -> None:
-    """Remember that these caller ids were just chosen.
+async def mark_used(tx: Tx, numbers: Sequence[str]) -> None:
+    """Remember that these caller ids were just chosen, in this order.
 
     One that somebody is just correcting is passed over: a pass must not wait for it with all its
     locks, and the next choice is as good.
     """
-    if numbers:
-        c = caller_ids.c
-        free = (
-            select(c.number)
-            .where(c.account_id == tx.account_id, c.number.in_(sorted(numbers)))
-            .with_for_update(key_share=True, skip_locked=True)
+    if not numbers:
+        return
+    c, order = caller_ids.c, list(dict.fromkeys(numbers))
+    free = (
+        select(c.number)
+        .where(c.account_id == tx.account_id, c.number.in_(sorted(order)))
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    # A microsecond apart: what was used later in one pass is still the later.
+    used_at = {number: tx.now + timedelta(microseconds=turn) for turn, number in enumerate(order)}
+    await tx.execute(
+        update(caller_ids)
+        .where(c.account_id == tx.account_id, c.number.in_(free))
+        .values(last_used_at=case(used_at, value=c.number))
+    )
+
+
+async def kept_callers(
+    tx: Tx, definition: Definition, leads: Mapping[UUID, str]
+) -> dict[UUID, str]:
+    """Return lead id → the caller id that person answered last, of ``leads`` (lead id → phone).
+
+    One query, and none where the campaign has no choice.
+    """
+    if len(definition.dialing.caller_ids) < 2 or not leads:
+        return {}
+    a = attempts.c
+    rows = await tx.all(
+        select(a.lead_id, a.caller_id)
+        .where(
+            a.account_id == tx.account_id,
+            a.phone.in_(sorted(set(leads.values()))),
+            a.lead_id.in_(list(leads)),
+            a.answered_at.is_not(None),
+            a.is_machine.is_not(True),
         )
-        await tx.execute(
-            update(caller_ids)
-            .where(c.account_id == tx.account_id, c.number.in_(free))
-            .values(last_used_at=tx.now)
-        )
+        .ext(distinct_on(a.lead_id))
+        .order_by(a.lead_id, a.id.desc())
+    )
+    return {row.lead_id: row.caller_id for row in rows}
 
 
 async def upsert_callers(tx: Tx, numbers: Sequence[tuple[str, str]]) -> None:

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from dialer.compliance.decide import Verdict, decide
+from dialer.compliance.decide import Verdict
 from dialer.compliance.facts import Consent, Scrub
 from dialer.compliance.packs import find_packs
-from dialer.dialing.facts import choose_caller, facts_for
+from dialer.dialing.callers import CallerPool
+from dialer.dialing.callers import judge as ask_the_law
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_toml
 from dialer.leads.csv import open_leads
@@ -51,10 +52,16 @@ def judge(lead: SimpleNamespace, definition: Definition, scrub: Scrub | None = N
     )
     scrubs = {} if scrub is None else {lead.phone: scrub}
     batch = Batch(set(), {lead.lead_id: _consents(lead)}, scrubs, {}, {})
-    caller = choose_caller(definition, callers, {})
-    campaign = Campaign(row=None, definition=definition)  # its row is not a fact of the law
-    facts = facts_for(lead, campaign, caller=caller, sender=sender, batch=batch)
-    return decide(facts, find_packs(definition.campaign.rule_packs), ELEVEN_IST)
+    _, verdict = ask_the_law(
+        CallerPool(callers),
+        lead,
+        Campaign(row=SimpleNamespace(id=uuid4()), definition=definition),
+        sender=sender,
+        batch=batch,
+        packs=find_packs(definition.campaign.rule_packs),
+        now=ELEVEN_IST,
+    )
+    return verdict
 
 
 def _consents(lead: SimpleNamespace) -> tuple[Consent, ...]:
