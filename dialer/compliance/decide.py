@@ -31,7 +31,15 @@ from dialer.compliance.windows import (
 )
 from dialer.compliance.zones import find_each_zone, zones_of
 
-__all__ = ["Finding", "PackRef", "Verdict", "any_zone_open", "decide", "next_open_at"]
+__all__ = [
+    "Finding",
+    "PackRef",
+    "Verdict",
+    "any_zone_open",
+    "decide",
+    "decide_for",
+    "next_open_at",
+]
 
 #: Places a country's rules reach beyond the country's own region code.
 _DEPENDENCIES = {
@@ -49,9 +57,13 @@ def decide(facts: Facts, packs: Sequence[Pack], now: datetime) -> Verdict:
     Every failing rule is found; the primary code is the first in the reference's order, and
     within one code the first in stack order. `ValueError` if ``now`` is naive.
     """
+    return decide_for(read_number(facts.phone), facts, packs, now)
+
+
+def decide_for(number: Number, facts: Facts, packs: Sequence[Pack], now: datetime) -> Verdict:
+    """Judge a call by what its number shows; ``facts.phone`` is not looked at."""
     if now.tzinfo is None:
         raise ValueError("a decision needs an aware instant; give `now` a time zone")
-    number = read_number(facts.phone)
     applied = tuple(pack for pack in packs if _covers(pack, number))
     headers = [pack.header for pack in applied]
     zones = zones_of(number, headers, facts.zones, facts.lead_zone) if applied else ()

@@ -30,13 +30,17 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Scrub:
-    """What a do-not-call register said about this number; grammar in `preferences`."""
+    """What a do-not-call register said about this number; grammar in `preferences`.
+
+    file_sha256: hex digest of the file the verdict came in.
+    """
 
     at: datetime
     verdict: str
     ref: str = ""
     provider: str = ""
     id: str | None = None
+    file_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,15 @@ class Declaration:
     """The sender's notice to the access provider that software dials (TCCCPR reg 4).
 
     cli_listed: the caller number is on the list that goes with the notice.
+    peid, tmid: the sender's and the telemarketer's registration; for the record, nothing asks.
     """
 
     reference: str | None
     declared_on: date | None
     objective: str | None
     cli_listed: bool
+    peid: str | None = None
+    tmid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class PastAttempt:
     at: datetime
     conversation: bool = False
     outcome: str = "no_answer"
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from dialer.compliance.zones import find_zone
 from dialer.errors import InvalidInput, NotFound
 
 SHIPPED = Path(__file__).with_name("packs")
+#: Leading digits of a number by which a pack may tell regions apart. They stand in the proof of
+#: a check, so they must not tell whose number it is.
+MOST_PREFIX_DIGITS = 6
 R = TypeVar("R", bound=schema.Rule)
 
 
@@ -71,6 +74,25 @@ def find_packs(ids: Sequence[str], folders: Sequence[Path] = ()) -> tuple[Pack, 
         for pack in reversed(_with_parents(pack_id, known)):
             stack.setdefault(pack.id, pack)
     return tuple(stack.values())
+
+
+def packs_by_hash(folders: Iterable[Path] = ()) -> dict[str, Pack]:
+    """Return every pack at hand by its SHA-256, to replay what was decided with it.
+
+    Of an operator's folder all its sub-folders too, whatever the files are called: there older
+    versions are kept. What is no pack is left out.
+    """
+    files = [*SHIPPED.glob("*.toml"), *(p for f in folders for p in sorted(f.rglob("*.toml")))]
+    found: dict[str, Pack] = {}
+    for path in files:
+        try:
+            raw = path.read_bytes()
+            named = tomllib.loads(raw.decode()).get("pack", {}).get("id")
+            pack = read_pack(raw, path.with_name(f"{named}.toml"))
+        except (OSError, ValueError, AttributeError, InvalidInput):
+            continue
+        found.setdefault(pack.sha256, pack)
+    return found
 
 
 def load_pack(path: Path) -> Pack:
@@ -146,6 +168,11 @@ def _check(found: schema.PackFile, path: Path) -> None:
         if rule.effective_to is not None and rule.effective_to < rule.effective_from:
             raise ValueError(f"rule[{place}] ({rule.id}) ends before it takes effect")
     _check_zones(header)
+    for prefix in (*header.area_codes, *header.zones.prefixes):
+        if len(prefix) > MOST_PREFIX_DIGITS:
+            raise ValueError(
+                f"{prefix!r} has over {MOST_PREFIX_DIGITS} digits; name the area, not the number"
+            )
 
 
 def _check_zones(header: schema.Header) -> None:

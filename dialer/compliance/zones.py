@@ -28,6 +28,7 @@ _RENAMED = {
     "Pacific/Ponape": "Pacific/Pohnpei",
     "Pacific/Truk": "Pacific/Chuuk",
 }
+AREA_CODE_DIGITS = 3  # of a North American number
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
 _EAST, _MIDDLE = ("America/New_York", "America/Chicago"), ("America/Chicago", "America/Denver")
@@ -116,6 +117,6 @@ def _derive(pack: Header, number: Number) -> tuple[str, ...]:
     if zones.mode == "prefix":
         matching = [prefix for prefix in zones.prefixes if number.national.startswith(prefix)]
         return zones.prefixes[max(matching, key=len)] if matching else ()
-    area_code = number.national[:3] if number.calling_code == "1" else ""
+    area_code = number.national[:AREA_CODE_DIGITS] if number.calling_code == "1" else ""
     split = pack.split_zone_area_codes.get(area_code, ())
     return (*number.zones, *SPLIT_AREA_CODES.get(area_code, ()), *split)

@@ -313,12 +313,17 @@ def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
             "attempt_id": None if one.attempt_id is None else str(one.attempt_id),
         },
         facts=facts_,
+        packs=law.packs_of(one.campaign.definition),
         verdict=verdict,
         decided_at=tx.now,
         subject_id=str(one.subject_id),
         phone_hash=law.keys.phone_hash(facts_.phone),
         engine_version=law.engine_version,
-        extra={"attempt_no": one.lead.attempts + 1, "host": law.host},
+        extra={
+            "attempt_no": one.lead.attempts + 1,
+            "definition_sha256": one.campaign.row.sha256.hex(),
+            "host": law.host,
+        },
     )
     return {
         "id": one.check_id,

@@ -35,6 +35,8 @@ def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Decla
         declared_on=sender.a2p_declared_on,
         objective=sender.a2p_objective or definition.campaign.category,
         cli_listed=caller.series is not None,
+        peid=sender.peid,
+        tmid=sender.tmid,
     )
 
 

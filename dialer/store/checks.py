@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from dialer.compliance.record import ChainFault, ChainRow, chain_hash, verify_chain
+from dialer.compliance.chain import ChainFault, ChainRow, chain_hash, verify_chain
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
 from dialer.store.tables import accounts, checks, subjects

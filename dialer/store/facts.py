@@ -82,7 +82,7 @@ async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scr
     """Return each phone's newest verdict: of a run over this list, or of one over any phones."""
     r, s = scrub_results.c, scrubs.c
     rows = await tx.all(
-        select(r.phone, r.verdict, s.id, s.at, s.ref, s.provider)
+        select(r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256)
         .join(scrubs, and_(s.account_id == r.account_id, s.id == r.scrub_id))
         .where(
             r.account_id == tx.account_id,
@@ -94,7 +94,10 @@ async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scr
         .order_by(r.phone, s.at.desc(), s.id.desc())
     )
     return {
-        row.phone: Scrub(row.at, row.verdict, row.ref, row.provider, str(row.id)) for row in rows
+        row.phone: Scrub(
+            row.at, row.verdict, row.ref, row.provider, str(row.id), row.file_sha256.hex()
+        )
+        for row in rows
     }
 
 
@@ -103,7 +106,7 @@ async def _history(
 ) -> dict[str, tuple[PastAttempt, ...]]:
     a = attempts.c
     rows = await tx.all(
-        select(a.phone, a.placing_at, a.outcome, a.answered_at, a.is_machine)
+        select(a.id, a.phone, a.placing_at, a.outcome, a.answered_at, a.is_machine)
         .where(
             a.account_id == tx.account_id,
             a.phone.in_(phones),
@@ -116,7 +119,9 @@ async def _history(
     for row in rows:
         was_conversation = row.answered_at is not None and not row.is_machine
         past[row.phone].append(
-            PastAttempt(row.placing_at, was_conversation, row.outcome or Outcome.NO_ANSWER)
+            PastAttempt(
+                row.placing_at, was_conversation, row.outcome or Outcome.NO_ANSWER, str(row.id)
+            )
         )
     return {phone: tuple(found) for phone, found in past.items()}
 

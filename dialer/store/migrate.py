@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from dialer.compliance.record import GENESIS
+from dialer.compliance.chain import GENESIS
 from dialer.errors import Unavailable
 from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
