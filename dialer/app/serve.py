@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
+from dialer.dialing.inbound import end_lost_inbound
 from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
@@ -29,6 +30,7 @@ from dialer.errors import Unavailable
 from dialer.leads.spool import import_spooled
 from dialer.store.access import forget_idempotency_keys
 from dialer.store.engine import Database, Tx
+from dialer.store.inbound import forget_inbound
 from dialer.store.tables import attempts
 from dialer.web.context import Context
 from dialer.web.server import build_web
@@ -40,10 +42,12 @@ _PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
 _STREAMS_LIMIT_S = 3.0  # for a talk to write down its end, once its line was closed
 _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 _KEEP_REPLIES = timedelta(days=2)
+_KEEP_INBOUND = timedelta(days=30)
 
 _DIAL_EVERY_S = 0.25
 _CAMPAIGNS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
+_INBOUND_EVERY_S = 5.0
 _IMPORTS_EVERY_S = 2.0
 _LEFT_RECORDINGS_EVERY_S = 60.0
 _RETENTION_EVERY_S = 3600.0
@@ -165,6 +169,10 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
         "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier)),
+        "inbound": (
+            _INBOUND_EVERY_S,
+            lambda: end_lost_inbound(runtime.db, context.carrier, bounds.lookup),
+        ),
         "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "left_recordings": (
@@ -183,7 +191,8 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def _forget_old(tx: Tx) -> int:
-    return await forget_idempotency_keys(tx, tx.now - _KEEP_REPLIES)
+    forgotten = await forget_inbound(tx, tx.now - _KEEP_INBOUND)
+    return forgotten + await forget_idempotency_keys(tx, tx.now - _KEEP_REPLIES)
 
 
 async def run_until_stopped(

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, null, select, update
 
 from dialer.domain.attempt import LIVE
 from dialer.domain.pacing import Use
 from dialer.store.engine import Tx
-from dialer.store.tables import attempts, carrier_accounts
+from dialer.store.tables import attempts, carrier_accounts, inbound_calls
 
 _LIVE = sorted(LIVE)
 
@@ -56,11 +56,20 @@ async def pause_carrier(tx: Tx, *, until: datetime, reason: str) -> None:
 
 async def live_by_campaign(tx: Tx) -> tuple[dict[UUID, int], Use]:
     """Count live attempts a campaign, and the account's whole use of its cap."""
-    c = attempts.c
-    rows = await tx.all(
+    c, i = attempts.c, inbound_calls.c
+    ours = (
         select(c.campaign_id, func.count(), func.count().filter(c.has_transfer_leg.is_(True)))
         .where(c.account_id == tx.account_id, c.state.in_(_LIVE))
         .group_by(c.campaign_id)
     )
-    live = {row[0]: row[1] for row in rows}
-    return live, Use(live=sum(live.values()), transfer_legs=sum(row[2] for row in rows))
+    theirs = select(null(), func.count(), literal(0)).where(
+        i.account_id == tx.account_id, i.ended_at.is_(None)
+    )
+    rows = await tx.all(ours.union_all(theirs))
+    live = {row[0]: row[1] for row in rows if row[0] is not None}
+    use = Use(
+        live=sum(live.values()),
+        transfer_legs=sum(row[2] for row in rows),
+        inbound=sum(row[1] for row in rows if row[0] is None),
+    )
+    return live, use

@@ -18,6 +18,7 @@ from litestar.params import FromPath
 from dialer.call.after_stream import TransferUrls, document_after_dial, document_after_stream
 from dialer.call.notification import answer_document, voicemail_document
 from dialer.dialing.callbacks import KINDS, Heard, receive
+from dialer.dialing.inbound import hear_inbound
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.errors import ProviderError
 from dialer.providers import plivo_callbacks, plivo_xml
@@ -193,10 +194,15 @@ async def _leave_or_hang_up(context: Context, heard: Heard) -> None:
     request_max_body_size=_MAX_CALLBACK_BYTES,
 )
 async def on_inbound(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
-    """A call to one of our numbers, or a hangup without a better address: nothing to say."""
+    """A call to one of our numbers, or a hangup without a better address: nothing to say.
+
+    While it is up it is counted: it uses the account's cap.
+    """
     context: Context = state.context
-    if not _is_authentic(context, request, read_form(await request.body())):
+    form = read_form(await request.body())
+    if not _is_authentic(context, request, form):
         return _forbidden()
+    await hear_inbound(context.db, form)
     return _document(plivo_xml.empty())
 
 

@@ -14,9 +14,11 @@ from litestar import Litestar
 from plivo.utils.signature_v3 import construct_post_url, get_signature_v3
 from sqlalchemy import text
 
+from dialer.store.carrier import live_by_campaign
 from dialer.store.engine import Database
 from dialer.store.tables import carrier_events, metadata
 from dialer.web.server import build_web
+from tests.acceptance.conftest import Service
 from tests.acceptance.line import Line, phone, running_line
 
 FORGERIES = 10_000
@@ -38,6 +40,25 @@ async def test_ten_thousand_forged_or_replayed_callbacks_change_no_row(
         statuses = await _send_all(app, _forgeries(line, genuine))
         assert statuses == {403: 3 * FORGERIES // 4, 200: FORGERIES // 4}
         assert await _fingerprint(line.runtime.db) == before
+
+
+async def test_only_a_signed_inbound_call_is_counted(service: Service) -> None:
+    form = {"CallUUID": str(uuid4()), "Direction": "inbound", "CallStatus": "ringing"}
+
+    async def post(token: str) -> int:
+        url = service.context.urls.public_url
+        path, body, headers = _request(url, "/plivo/inbound", form, token)
+        reply = await service.client.post(f"http://dialer{path}", content=body, headers=headers)
+        return reply.status_code
+
+    async def live() -> int:
+        async with service.db.begin() as tx:
+            return (await live_by_campaign(tx))[1].inbound
+
+    assert await post("not the token of anyone") == 403
+    assert await live() == 0
+    assert await post(service.context.carrier_token) == 200
+    assert await live() == 1
 
 
 async def _kept_callbacks(line: Line) -> list[tuple[UUID, str, dict[str, Any]]]:

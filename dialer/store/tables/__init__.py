@@ -7,6 +7,7 @@ from dialer.store.tables.accounts import (
     caller_ids,
     carrier_accounts,
     idempotency_keys,
+    inbound_calls,
     prices,
     senders,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "deliveries",
     "enrolments",
     "idempotency_keys",
+    "inbound_calls",
     "lead_lists",
     "leads",
     "lines",

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Date,
     Float,
     ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     Numeric,
@@ -78,6 +79,22 @@ carrier_accounts = Table(
     text_("paused_reason", null=True),
     PrimaryKeyConstraint("account_id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
+)
+
+# Calls of people who call our numbers: they use the cap as ours do.
+inbound_calls = Table(
+    "inbound_calls",
+    metadata,
+    account_id(),
+    text_("call_uuid"),
+    at("started_at"),
+    at("seen_at"),  # when the carrier last showed that it is up
+    at("ended_at", null=True),
+    PrimaryKeyConstraint("account_id", "call_uuid"),
+    ForeignKeyConstraint(["account_id"], ["accounts.id"]),
+    Index(
+        "ix_inbound_calls_live", "account_id", "seen_at", postgresql_where=text("ended_at is null")
+    ),
 )
 
 api_keys = Table(
