@@ -40,3 +40,12 @@ class Law:
 @lru_cache(maxsize=64)
 def _packs(ids: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Pack, ...]:
     return find_packs(ids, folders)
+
+
+def loaded_packs(definition: Definition) -> Sequence[Pack]:
+    """Return the campaign's packs of those that come with the product; none if one is not among
+    them. For hints alone: whoever decides asks its `Law`."""
+    try:
+        return _packs(tuple(definition.campaign.rule_packs), ())
+    except DialerError:
+        return ()

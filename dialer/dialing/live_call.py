@@ -20,10 +20,8 @@ from dialer.agent.appointment import OpensAt
 from dialer.agent.moves import Answer
 from dialer.call.desk import LineNews, Metered, RecordingFile, Turn
 from dialer.call.notification import lead_values
-from dialer.compliance.decide import next_open_at
-from dialer.compliance.numbering import read_number
-from dialer.compliance.zones import find_zone, zones_of
 from dialer.dialing.costs import costs_of
+from dialer.dialing.due import opens_at, zone_of
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.dialing.optout import suppress
@@ -96,6 +94,7 @@ async def open_call(
     attempt = held.attempt
     lead = await enrolments.read_one(tx, held.enrolment.id)
     definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
+    packs = law.packs_of(definition)
     return OpenCall(
         attempt_id=attempt.id,
         campaign_id=attempt.campaign_id,
@@ -105,7 +104,7 @@ async def open_call(
         is_machine=attempt.is_machine,
         definition=definition,
         values=lead_values(lead),
-        zone=_zone(law, definition, attempt.phone, lead.timezone),
+        zone=zone_of(packs, attempt.phone, lead.timezone),
         language=definition.campaign.language,
         now=tx.now,
         # The carrier's id may hold anything.
@@ -113,36 +112,10 @@ async def open_call(
         attempts=lead.attempts,
         turns=await last_turn(tx, attempt.id),
         answers=await answers_of(tx, attempt.id),
-        opens_at=_opens_at(law, campaigns.Campaign(None, definition), attempt.phone, lead.timezone),
+        opens_at=opens_at(
+            packs, campaigns.Campaign(None, definition), attempt.phone, lead.timezone
+        ),
     )
-
-
-def _opens_at(law: Law, campaign: campaigns.Campaign, phone: str, lead_zone: str | None) -> OpensAt:
-    definition = campaign.definition
-
-    def opens_at(at: datetime) -> datetime | None:
-        return next_open_at(
-            law.packs_of(definition),
-            definition.campaign.category,
-            definition.mode,
-            campaign.narrowing,
-            phone=phone,
-            lead_zone=lead_zone,
-            at=at,
-        )
-
-    return opens_at
-
-
-def _zone(law: Law, definition: Definition, phone: str, given: str | None) -> str:
-    """The lead's own zone, else the first its number allows. A call that was allowed has one; for
-    a rule pack that changed meanwhile times are read as UTC."""
-    own = None if given is None else find_zone(given)
-    if own is not None:
-        return own.key
-    headers = [pack.header for pack in law.packs_of(definition)]
-    found = zones_of(read_number(phone), headers, None, None)
-    return found[0].key if found else "UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dialer.dialing.costs import costs_of
+from dialer.dialing.due import calendar_of, refusal_of, refusals_in_a_row
 from dialer.domain.after_stream import call_back_at, replaces
 from dialer.domain.attempt import (
     OUT_OF_CREDIT_CODE,
@@ -17,11 +18,18 @@ from dialer.domain.attempt import (
     Outcome,
     Refusal,
     outcome_of,
-    refusal_in_hangup,
 )
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
-from dialer.domain.retry import EnrolmentState, NextStep, after_call, after_refusal
+from dialer.domain.retry import (
+    DOUBLING,
+    EnrolmentState,
+    NextStep,
+    after_call,
+    after_refusal,
+    owes_callback,
+    priority_after,
+)
 from dialer.store import campaigns, carrier, enrolments, lines
 from dialer.store.attempts import Held, change, has_reached_person
 from dialer.store.campaigns import Campaign
@@ -105,10 +113,15 @@ async def settle_lead(tx: Tx, held: Held) -> None:
     campaign = await campaigns.get(tx, attempt.campaign_id)
     was_counted = lead.state != EnrolmentState.CALLING
     attempts = lead.attempts + (0 if was_counted else counts(attempt))
-    step = _next_step(tx, attempt, attempts, campaign)
+    step = await _next_step(tx, held, attempts, campaign)
     if step.state is EnrolmentState.WAITING and campaign.state in _INSTEAD_OF_WAITING:
         step = NextStep(_INSTEAD_OF_WAITING[campaign.state])
-    row = {"id": lead.id, "attempts": attempts, **enrolments.step_values(step)}
+    row = {
+        "id": lead.id,
+        "attempts": attempts,
+        "priority": priority_after(lead.priority, step),
+        **enrolments.step_values(step),
+    }
     await enrolments.save_many(tx, [row])
     held.enrolment = await enrolments.lock_one(tx, lead.id)
 
@@ -138,20 +151,14 @@ def call_back(tx: Tx, held: Held, definition: Definition) -> datetime | None:
 def counts(attempt: Any) -> int:
     """1 if the attempt counts towards max_attempts: it reached a phone, or the number is bad."""
     if attempt.state == AttemptState.ENDED:
-        return int(_refusal_at_end(attempt) is None)
+        return int(refusal_of(attempt) is None)
     return int(attempt.refusal == Refusal.NUMBER_INVALID)
 
 
-def _refusal_at_end(attempt: Any) -> Refusal | None:
-    was_answered = attempt.answered_at is not None
-    return refusal_in_hangup(attempt.hangup_code, was_answered=was_answered)
-
-
-def _next_step(tx: Tx, attempt: Any, attempts: int, campaign: Campaign) -> NextStep:
+async def _next_step(tx: Tx, held: Held, attempts: int, campaign: Campaign) -> NextStep:
+    attempt, lead = held.attempt, held.enrolment
     plan, ends_at = campaign.definition.retry_plan, campaign.row.ends_at
-    refusal = None if attempt.refusal is None else Refusal(attempt.refusal)
-    if attempt.state == AttemptState.ENDED:
-        refusal = _refusal_at_end(attempt)
+    refusal, calendar = refusal_of(attempt), await calendar_of(tx, campaign, lead)
     if attempt.state == AttemptState.ENDED and refusal is None:
         return after_call(
             outcome=Outcome(attempt.outcome),
@@ -161,13 +168,21 @@ def _next_step(tx: Tx, attempt: Any, attempts: int, campaign: Campaign) -> NextS
             plan=plan,
             now=tx.now,
             ends_at=ends_at,
+            calendar=calendar,
         )
     if refusal is Refusal.SUPPRESSED:
         return NextStep(EnrolmentState.BLOCKED, blocked_code="INTERNAL_OPT_OUT")
+    in_a_row, others_get_through = 1, False
+    if refusal in DOUBLING:
+        in_a_row, others_get_through = await refusals_in_a_row(tx, lead.id)
     return after_refusal(
         refusal=refusal,
         attempts=attempts,
         plan=plan,
         now=tx.now,
         ends_at=ends_at,
+        calendar=calendar,
+        is_promised=owes_callback(lead.priority),
+        in_a_row=in_a_row,
+        others_get_through=others_get_through,
     )

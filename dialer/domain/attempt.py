@@ -199,8 +199,17 @@ _FAULT_CODES = range(5000, 6000), range(7000, 9000)
 OUT_OF_CREDIT_CODE = 1010
 CONCURRENCY_CODE = 5030
 
+# plivo.md §2.4: "config" and "rotate number" are about the account and the number we show.
 _REFUSAL_IN_HANGUP: Mapping[int, Refusal] = {
     OUT_OF_CREDIT_CODE: Refusal.NO_CREDIT,
+    1020: Refusal.CONCURRENCY,  # too many dials to one destination at once
+    2030: Refusal.FORBIDDEN,
+    2040: Refusal.FORBIDDEN,
+    2050: Refusal.FORBIDDEN,
+    2070: Refusal.FORBIDDEN,
+    3030: Refusal.CALLER_ID,
+    3130: Refusal.CALLER_ID,
+    3140: Refusal.CALLER_ID,
     CONCURRENCY_CODE: Refusal.CONCURRENCY,
 }
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from dialer.domain.attempt import Disposition, Outcome
 from dialer.domain.duration import parse_duration
 from dialer.domain.retry import RetryPlan
+from dialer.domain.spread import Spread
 
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 E164 = Annotated[
@@ -57,6 +58,7 @@ class DialingSection(Section, frozen=True):
 class RetrySection(Section, frozen=True):
     max_attempts: Annotated[int, Meta(ge=1, le=20)] = 1
     delays: dict[Outcome, list[str]] = {}
+    spread: Spread | None = None
 
 
 class VoicemailSection(Section, frozen=True):
@@ -187,6 +189,7 @@ class Definition(Section, frozen=True):
                 outcome: [parse_duration(text) or timedelta(0) for text in pauses]
                 for outcome, pauses in self.retry.delays.items()
             },
+            self.retry.spread,
         )
 
 

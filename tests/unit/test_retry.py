@@ -10,6 +10,9 @@ from dialer.compliance.verdict import REASONS
 from dialer.domain.attempt import Disposition, Outcome, Refusal
 from dialer.domain.duration import parse_duration
 from dialer.domain.retry import (
+    CALLBACK_PRIORITY,
+    CARRIER_REFUSED,
+    DOUBLING,
     WAITS_FOR_FACTS,
     EnrolmentState,
     NextStep,
@@ -17,7 +20,10 @@ from dialer.domain.retry import (
     after_call,
     after_denial,
     after_refusal,
+    owes_callback,
+    priority_after,
 )
+from dialer.domain.spread import Calendar
 
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -136,6 +142,74 @@ def test_a_lead_given_back_after_the_end_is_exhausted() -> None:
     assert refused(None, ends_at=NOW).state is EXHAUSTED
     assert refused(Refusal.RATE_LIMITED, ends_at=NOW + timedelta(seconds=5)).state is EXHAUSTED
     assert refused(None, ends_at=NOW + HOUR) == NextStep(WAITING, NOW)
+
+
+def test_an_agreed_callback_outside_the_hours_waits_for_the_next() -> None:
+    step = after_call(
+        outcome=Outcome.COMPLETED,
+        disposition=Disposition.CALLBACK,
+        callback_at=NOW + HOUR,
+        attempts=1,
+        plan=PLAN,
+        now=NOW,
+        ends_at=None,
+        calendar=Calendar(lambda at: at + 2 * HOUR),
+    )
+    assert step == NextStep(WAITING, NOW + 3 * HOUR, Disposition.CALLBACK)
+
+
+@pytest.mark.parametrize("own", [0, 7, -3])
+def test_an_agreed_callback_comes_before_every_lead_that_waits(own: int) -> None:
+    promised = NextStep(WAITING, NOW, Disposition.CALLBACK)
+    priority = priority_after(own, promised)
+    assert priority == own + CALLBACK_PRIORITY and owes_callback(priority)
+    assert priority_after(priority, promised) == priority  # told again
+    assert priority_after(priority, NextStep(WAITING, NOW)) == own
+    assert priority_after(priority, NextStep(DONE, disposition=Disposition.CALLBACK)) == own
+
+
+def test_a_refused_callback_is_still_owed() -> None:
+    step = after_refusal(
+        refusal=Refusal.CONCURRENCY,
+        attempts=0,
+        plan=PLAN,
+        now=NOW,
+        ends_at=NOW + HOUR,
+        is_promised=True,
+    )
+    assert step.is_promised and step.due_at == NOW + timedelta(seconds=5)
+    late = after_refusal(
+        refusal=None, attempts=0, plan=PLAN, now=NOW, ends_at=NOW, is_promised=True
+    )
+    assert late == NextStep(DONE, disposition=Disposition.CALLBACK)
+
+
+def in_a_row(refusal: Refusal, times: int, *, others: bool = False) -> NextStep:
+    return after_refusal(
+        refusal=refusal,
+        attempts=0,
+        plan=PLAN,
+        now=NOW,
+        ends_at=None,
+        in_a_row=times,
+        others_get_through=others,
+    )
+
+
+@pytest.mark.parametrize("refusal", sorted(DOUBLING))
+def test_a_lead_that_is_refused_again_rests_twice_as_long_up_to_an_hour(refusal: Refusal) -> None:
+    rests = [in_a_row(refusal, times).due_at for times in (1, 2, 3, 7, 99)]
+    minutes = [(at - NOW).total_seconds() / 60 for at in rests if at is not None]
+    assert minutes == [1, 2, 4, 60, 60]
+
+
+def test_the_carriers_no_to_one_lead_alone_is_taken_at_the_sixth_time() -> None:
+    for refusal in (Refusal.FORBIDDEN, Refusal.INVALID_REQUEST):
+        assert in_a_row(refusal, 5, others=True).state is WAITING
+        step = in_a_row(refusal, 6, others=True)
+        assert step == NextStep(BLOCKED, blocked_code=CARRIER_REFUSED)
+        assert in_a_row(refusal, 99).state is WAITING  # all calls are refused: not the lead's fault
+    assert in_a_row(Refusal.CALLER_ID, 99, others=True).state is WAITING  # the number is ours
 
 
 def denied(
