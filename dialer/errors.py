@@ -11,6 +11,7 @@ DialerError
 ├── Unavailable             a thing we need is not there: database, port, disk   503, exit 1
 └── ProviderError           a carrier, speech or model provider failed           502, exit 1
     ├── ProviderUnavailable   may work later: timeout, 429, 5xx, dropped socket
+    │   └── OverBudget          was not even asked: our own share of requests is used up
     └── ProviderRejected      will not: bad number, bad credentials
 
 Exit codes are for the command line, the numbers for HTTP; both are applied at the edge only.
@@ -90,6 +91,10 @@ class ProviderUnavailable(ProviderError):
     """It may work later."""
 
     retryable = True
+
+
+class OverBudget(ProviderUnavailable):
+    """It was not asked: we have sent as many requests as it takes. Says nothing about it."""
 
 
 class ProviderRejected(ProviderError):

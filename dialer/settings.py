@@ -33,7 +33,7 @@ _DEFAULT_URLS = {
 
 @dataclass(frozen=True, slots=True)
 class RecoveryBounds:
-    """When recovery steps in (design §6.4), in seconds.
+    """When recovery steps in (design §6.4), in seconds, and what it may ask.
 
     Set with DIALER_RECOVERY, e.g. ``placing=15,first_absence=45,absence=30,lookup=20``.
     """
@@ -43,6 +43,8 @@ class RecoveryBounds:
     absence: float = 30.0  # two absences at least this far apart make never_placed
     lookup: float = 20.0  # a live attempt silent this long is looked up at the carrier
     cdr_slack: float = 120.0  # a finished call begun longer than this before placing is another
+    queued: float = 5.0  # in the carrier's queue longer than this: taken out, never rung
+    requests: float = 300.0  # REST requests the carrier takes of the account in 5 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def _recovery(text: str | None) -> RecoveryBounds:
             values[name] = -1.0
         if name not in names or not 0 < values[name] < math.inf:
             raise SettingsError(
-                f"DIALER_RECOVERY: found {part.strip()!r}; write name=seconds with names from "
+                f"DIALER_RECOVERY: found {part.strip()!r}; write name=number with names from "
                 + ", ".join(names)
             )
     return RecoveryBounds(**values)

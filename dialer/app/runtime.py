@@ -22,6 +22,8 @@ from dialer.app.twin_process import at_twin, noted_url, own_twin
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
+from dialer.dialing.request_turns import RequestTurns
+from dialer.domain.request_budget import Allowance
 from dialer.errors import DialerError, ProviderError, Unavailable
 from dialer.keys import Keys
 from dialer.logs import hide
@@ -146,8 +148,14 @@ async def _compose(
     hide(settings.plivo_auth_token)
     keys = keys_of(settings)
     law = law_of(settings, keys)
+    turns = request_turns(settings, db)
     plivo = await stack.enter_async_context(
-        PlivoCarrier(settings.plivo_auth_id, settings.plivo_auth_token, settings.plivo_api_url)
+        PlivoCarrier(
+            settings.plivo_auth_id,
+            settings.plivo_auth_token,
+            settings.plivo_api_url,
+            turns=turns,
+        )
     )
     point_sdk_at(settings.plivo_api_url)
     await _require_credentials(plivo)
@@ -159,6 +167,7 @@ async def _compose(
         urls=CallbackUrls(settings.public_url, keys),
         name=law.host,
         is_draining=lambda: drain.is_on,
+        turn_to_call=turns.to_call,
     )
     background = Background()
     talking = Talking(
@@ -213,7 +222,12 @@ def law_of(settings: Settings, keys: Keys) -> Law:
     )
 
 
-def carrier_rest(settings: Settings) -> PlivoRest:
+def request_turns(settings: Settings, db: Database) -> RequestTurns:
+    """Return this process's turns at the carrier's REST."""
+    return RequestTurns(db, Allowance.within(settings.recovery.requests))
+
+
+def carrier_rest(settings: Settings, db: Database) -> PlivoRest:
     """Return the carrier's REST client for a command; the twin must be running for it."""
     if settings.uses_twin:
         url = noted_url(Path(settings.data_dir))
@@ -226,4 +240,9 @@ def carrier_rest(settings: Settings) -> PlivoRest:
     assert settings.plivo_auth_id is not None and settings.plivo_auth_token is not None
     hide(settings.plivo_auth_token)
     point_sdk_at(settings.plivo_api_url)
-    return PlivoRest(settings.plivo_auth_id, settings.plivo_auth_token, settings.plivo_api_url)
+    return PlivoRest(
+        settings.plivo_auth_id,
+        settings.plivo_auth_token,
+        settings.plivo_api_url,
+        turns=request_turns(settings, db),
+    )

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
+from dialer.dialing.hang_up import end_asked
 from dialer.dialing.inbound import end_lost_inbound
 from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.dialing.recall import recall_late
@@ -47,6 +48,7 @@ _KEEP_INBOUND = timedelta(days=30)
 _DIAL_EVERY_S = 0.25
 _CAMPAIGNS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
+_END_ASKED_EVERY_S = 0.5
 _INBOUND_EVERY_S = 5.0
 _IMPORTS_EVERY_S = 2.0
 _LEFT_RECORDINGS_EVERY_S = 60.0
@@ -168,6 +170,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             min(2.0, bounds.lookup / 4),
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
+        "end_asked": (_END_ASKED_EVERY_S, lambda: end_asked(runtime.db, context.carrier)),
         "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier)),
         "inbound": (
             _INBOUND_EVERY_S,

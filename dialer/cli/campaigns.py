@@ -116,7 +116,7 @@ def _move_to(state: CampaignState) -> Run:
         async with opened(settings) as db:
             campaign, to_end = await db.run(work)
             if to_end:
-                await end_calls(db, carrier_rest(settings), to_end)
+                await end_calls(db, carrier_rest(settings, db), to_end)
         if args.json:
             print_json(shown(campaign))
         else:

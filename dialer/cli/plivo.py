@@ -42,9 +42,12 @@ def add_commands(commands: Commands) -> None:
 
 async def _setup(args: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
-    async with opened(settings) as db, db.begin() as tx:
-        numbers = sorted(await facts.caller_rows(tx))
-    said = await setup(carrier_rest(settings), public_url=settings.public_url, caller_ids=numbers)
+    async with opened(settings) as db:
+        async with db.begin() as tx:
+            numbers = sorted(await facts.caller_rows(tx))
+        said = await setup(
+            carrier_rest(settings, db), public_url=settings.public_url, caller_ids=numbers
+        )
     if args.json:
         print_json({"done": said})
     else:
@@ -56,19 +59,20 @@ async def _setup(args: argparse.Namespace, settings: Settings) -> int:
 async def _doctor(args: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     law = law_of(settings, keys_of(settings))
-    async with opened(settings) as db, db.begin() as tx:
-        callers = {number: row.series for number, row in (await facts.caller_rows(tx)).items()}
-        open_campaigns = await campaigns.in_state(tx, *_OPEN)
-    findings = await doctor(
-        carrier_rest(settings),
-        public_url=settings.public_url,
-        marker=MARKER,
-        caller_series=callers,
-        campaigns=[need_of(one, law) for one in open_campaigns],
-        speech=_speech(
-            settings, is_needed=any(one.definition.is_streamed for one in open_campaigns)
-        ),
-    )
+    async with opened(settings) as db:
+        async with db.begin() as tx:
+            rows = await facts.caller_rows(tx)
+            open_campaigns = await campaigns.in_state(tx, *_OPEN)
+        findings = await doctor(
+            carrier_rest(settings, db),
+            public_url=settings.public_url,
+            marker=MARKER,
+            caller_series={number: row.series for number, row in rows.items()},
+            campaigns=[need_of(one, law) for one in open_campaigns],
+            speech=_speech(
+                settings, is_needed=any(one.definition.is_streamed for one in open_campaigns)
+            ),
+        )
     if args.json:
         print_json({"findings": [_plain(finding) for finding in findings]})
     else:

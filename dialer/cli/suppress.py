@@ -46,7 +46,7 @@ async def _suppress(settings: Settings, phones: Sequence[str], *, source: str, r
             lambda tx: suppress_all(tx, phones, source=source, reason=reason)
         )
         if to_end:
-            await end_calls(db, carrier_rest(settings), to_end)
+            await end_calls(db, carrier_rest(settings, db), to_end)
     return added
 
 

@@ -135,6 +135,7 @@ async def receive(
         )
     if is_new:
         await _APPLY[kind](tx, heard, form)
+        heard.to_end = [*heard.to_end, *await ledger.take_hang_up(tx, held)]
     return heard
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import update
 
-from dialer.domain.attempt import FINAL, AttemptState
+from dialer.domain.attempt import FINAL
 from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl
-from dialer.store.attempts import CarrierIds, carrier_ids
+from dialer.store.attempts import CarrierIds, take_hang_ups
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts
 
@@ -20,42 +19,35 @@ log = logging.getLogger(__name__)
 
 a = attempts.c
 
-_NAMED_WITHIN_S = 12.0  # the POST's 8 s and its two transactions, or recovery's first search
-_LOOK_EVERY_S = 0.25
-_UNDER_WAY = sorted(set(AttemptState) - FINAL)
+_TRY_AGAIN_AFTER = timedelta(seconds=10)
+_MOST = 50  # calls a pass
 
 
 async def end_calls(db: Database, carrier: CallControl, calls: Sequence[CarrierIds]) -> None:
     """End each call wherever it is; one that waits in the carrier's queue is noted as unrung.
 
-    A failure is logged and left to the call's own time limit: nothing here may be retried
-    blindly, and the hangup callback or recovery tells what became of the call.
+    A failure is logged: the wish stays in the ledger until the call is over, see `end_asked`.
     """
-    for call in sorted(calls, key=_is_unnamed):  # who has to be waited for comes last
+    for call in calls:
         try:
-            await _end(db, carrier, await _named(db, call) if _is_unnamed(call) else call)
+            await _end(db, carrier, call)
         except ProviderError as error:
             log.warning(
                 "hang_up_failed", extra={"attempt_id": call.attempt_id, "detail": str(error)}
             )
 
 
-def _is_unnamed(call: CarrierIds) -> bool:
-    return call.request_uuid is None and call.call_uuid is None
+async def end_asked(db: Database, carrier: CallControl) -> int:
+    """End calls that were to be ended and still are not; returns how many were tried.
 
-
-async def _named(db: Database, call: CarrierIds) -> CarrierIds:
-    """Wait for the name of a call that was just being asked for; as it was if none comes."""
-    until = time.monotonic() + _NAMED_WITHIN_S
-    while time.monotonic() < until:
-        async with db.begin() as tx:
-            found = await carrier_ids(tx, _UNDER_WAY, a.id == call.attempt_id)
-        if not found:
-            break  # refused, or over already
-        if not _is_unnamed(found[0]):
-            return found[0]
-        await asyncio.sleep(_LOOK_EVERY_S)
-    return call
+    Their id was not known, the carrier did not answer, or the process that asked was killed.
+    Ending a call twice does nothing, so each is tried until the ledger has its end.
+    """
+    calls = await db.run(
+        lambda tx: take_hang_ups(tx, tried_before=tx.now - _TRY_AGAIN_AFTER, limit=_MOST)
+    )
+    await end_calls(db, carrier, calls)
+    return len(calls)
 
 
 async def _end(db: Database, carrier: CallControl, call: CarrierIds) -> None:

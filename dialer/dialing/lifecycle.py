@@ -161,7 +161,7 @@ async def change_state(
         await _refuse_intents(tx, campaign_id)
         if in_flight == "hang_up":
             a = attempts.c
-            to_end = await ledger.carrier_ids(tx, _HANG_UP_FROM, a.campaign_id == campaign_id)
+            to_end = await ledger.ask_to_end(tx, _HANG_UP_FROM, a.campaign_id == campaign_id)
     return await campaigns.get(tx, campaign_id), to_end
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from dialer.domain.attempt import AttemptState
 from dialer.store import suppressions
-from dialer.store.attempts import CarrierIds, carrier_ids
+from dialer.store.attempts import CarrierIds, ask_to_end
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_lines
 from dialer.store.tables import attempts
@@ -57,7 +57,7 @@ async def suppress(
         only.append(a.id != by_attempt)
     if campaign_id is not None:
         only.append(a.campaign_id == campaign_id)
-    return await carrier_ids(tx, _CAN_CANCEL, *only)
+    return await ask_to_end(tx, _CAN_CANCEL, *only)
 
 
 async def suppress_all(
@@ -73,5 +73,5 @@ async def suppress_all(
     for first in range(0, len(wanted), _BLOCK):
         block = wanted[first : first + _BLOCK]
         added += await suppressions.add_many(tx, block, source=source, reason=reason)
-        ringing += await carrier_ids(tx, _CAN_CANCEL, a.phone.in_(block))
+        ringing += await ask_to_end(tx, _CAN_CANCEL, a.phone.in_(block))
     return added, ringing

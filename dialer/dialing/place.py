@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
 from dialer.dialing.claim import Intended
+from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.campaign import MAY_TEST_CALL, CampaignState
@@ -30,7 +31,7 @@ from dialer.providers.protocols import (
 )
 from dialer.store import attempts as ledger
 from dialer.store import campaigns
-from dialer.store.attempts import Held
+from dialer.store.attempts import CarrierIds, Held
 from dialer.store.engine import Database, Tx
 from dialer.store.suppressions import suppressed_among
 
@@ -59,9 +60,14 @@ class CallbackUrls:
         return f"{self.of(attempt_id, 'transfer')}?after={what}"
 
 
+async def _at_once() -> None:
+    """Nobody counts the requests."""
+
+
 @dataclass(frozen=True)
 class Placing:
-    """What placing needs of its process. ``name`` is stored as ``placed_by``."""
+    """What placing needs of its process. ``name`` is stored as ``placed_by``. ``turn_to_call``:
+    waits for the request's part of what the carrier takes of the account."""
 
     db: Database
     carrier: Carrier
@@ -69,6 +75,7 @@ class Placing:
     name: str
     monotonic: Callable[[], float] = time.monotonic
     is_draining: Callable[[], bool] = lambda: False
+    turn_to_call: Callable[[], Awaitable[None]] = _at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,11 @@ class Gates:
 
 
 async def place_at_slot(placing: Placing, intent: Intended, gates: Gates) -> None:
-    """Wait for the slot on the monotonic clock, then place: product time runs as fast."""
+    """Wait for the slot on the monotonic clock, then place: product time runs as fast.
+
+    The request's turn is taken first, with those of all intents of its pass in one transaction.
+    """
+    await placing.turn_to_call()
     await _until(placing, intent.slot_at)
     await _until(placing, gates.work.turn(placing.monotonic(), intent.every_s))
 
@@ -117,7 +128,8 @@ async def place(
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
         return
     reply = await placing.carrier.place(call)
-    await placing.db.run(lambda tx: record_reply(tx, attempt_id, reply))
+    to_end = await placing.db.run(lambda tx: record_reply(tx, attempt_id, reply))
+    await end_calls(placing.db, placing.carrier, to_end)
 
 
 async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:
@@ -196,13 +208,16 @@ def _machine_detection(definition: Definition) -> MachineDetection:
     return "sync" if voicemail.action == "leave_message" else "hangup"
 
 
-async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> None:
-    """Write down what the carrier said; ``None``: we did not ask, the intent went stale."""
+async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> Sequence[CarrierIds]:
+    """Write down what the carrier said; ``None``: we did not ask, the intent went stale.
+
+    Returns the call if it was to be ended meanwhile: now it has an id to end it by.
+    """
     if isinstance(reply, Refused):
         await lock_to_pause(tx, refusal=reply.reason)
     held = await ledger.hold(tx, attempt_id)
     if held is None:
-        return
+        return []
     try:
         if reply is None:
             await refuse(tx, held, Refusal.STALE)
@@ -234,3 +249,4 @@ async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> N
             "reply_contradicts_callbacks",
             extra={"attempt_id": attempt_id, "state": held.attempt.state},
         )
+    return await ledger.take_hang_up(tx, held)

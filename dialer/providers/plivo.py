@@ -15,7 +15,7 @@ import aiohttp
 from dialer.providers.plivo_refusals import refusal
 from dialer.providers.plivo_rest import PlivoRest
 from dialer.providers.plivo_values import tuned
-from dialer.providers.protocols import Accepted, Ambiguous, CallRequest, PlaceResult
+from dialer.providers.protocols import Accepted, Ambiguous, CallRequest, PlaceResult, Turns
 
 # §1.1: 201 is the documented one, clients in the wild see all three.
 ACCEPTING = (200, 201, 202)
@@ -32,8 +32,9 @@ class PlivoCarrier(PlivoRest):
         *,
         connect_s: float = 2.0,
         total_s: float = 8.0,
+        turns: Turns | None = None,
     ) -> None:
-        super().__init__(auth_id, auth_token, api_url)
+        super().__init__(auth_id, auth_token, api_url, turns=turns)
         self._call_url = f"{self.api_url}/Account/{auth_id}/Call/"
         self._timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s)
         self._session: aiohttp.ClientSession | None = None
@@ -64,6 +65,8 @@ class PlivoCarrier(PlivoRest):
 
     async def place(self, request: CallRequest) -> PlaceResult:
         """Post Make-Call exactly once and say what is known afterwards.
+
+        It waits for no turn here: its own was taken before its slot, where waiting is harmless.
 
         A refused connection or a failed name look-up is `Ambiguous` too, although no byte can
         have left: recovery proves the absence like any other, and one rule has no holes.

@@ -34,7 +34,7 @@ from dialer.providers.plivo_records import (
     read_number,
 )
 from dialer.providers.plivo_values import tuned, without_numbers
-from dialer.providers.protocols import CarrierCall
+from dialer.providers.protocols import CarrierCall, Turns
 
 PAGE = 20  # the most Plivo gives at once
 
@@ -81,7 +81,9 @@ def _pointed(api_url: str) -> Iterator[None]:
 
 class PlivoRest:
     """One Plivo account. Every method is one or more REST requests and raises `ProviderError`:
-    `ProviderUnavailable` if asking again may help, else `ProviderRejected`."""
+    `ProviderUnavailable` if asking again may help, else `ProviderRejected`.
+
+    turns: whom each request waits for; None: nobody counts them."""
 
     def __init__(
         self,
@@ -90,10 +92,12 @@ class PlivoRest:
         api_url: str,
         *,
         request_timeout_s: float = 5.0,
+        turns: Turns | None = None,
     ) -> None:
         self.auth_id, self.auth_token = auth_id, auth_token
         self.api_url = api_url.rstrip("/")
         self._request_timeout_s = request_timeout_s
+        self._turns = turns
         point_sdk_at(self.api_url)
 
     @property
@@ -104,17 +108,17 @@ class PlivoRest:
     async def hang_up(self, call_uuid: str) -> None:
         """End the call. Does nothing if it is already over."""
         _require_id("call_uuid", call_uuid)
-        await self._unless_gone(lambda client: client.calls.delete(call_uuid))
+        await self._end(lambda client: client.calls.delete(call_uuid))
 
     async def cancel_request(self, request_uuid: str) -> None:
         """Take a call out of Plivo's queue, or end it unanswered. Nothing if it is gone."""
         _require_id("request_uuid", request_uuid)
-        await self._unless_gone(lambda client: client.calls.cancel(request_uuid))
+        await self._end(lambda client: client.calls.cancel(request_uuid))
 
     async def transfer(self, call_uuid: str, url: str) -> bool:
         """Make the call continue with the document at ``url``; False if it is already over."""
         _require_id("call_uuid", call_uuid)
-        done = await self._unless_gone(
+        done = await self._end(
             lambda client: client.calls.transfer(
                 call_uuid, legs="aleg", aleg_url=tuned(url), aleg_method="POST"
             )
@@ -124,7 +128,7 @@ class PlivoRest:
     async def end_streams(self, call_uuid: str) -> None:
         """End the call's audio streams; its document goes on. Nothing if the call is over."""
         _require_id("call_uuid", call_uuid)
-        await self._unless_gone(lambda client: client.calls.delete_all_streams(call_uuid))
+        await self._end(lambda client: client.calls.delete_all_streams(call_uuid))
 
     async def queued_calls(self, to: str | None = None) -> Sequence[str]:
         """Ids of calls accepted but not yet dialed, all or those to one number."""
@@ -241,16 +245,24 @@ class PlivoRest:
             page = following
         raise ProviderUnavailable("plivo", f"a list has more than {max_pages} pages")
 
-    async def _unless_gone(self, ask: Callable[[Any], Any]) -> dict[str, Any] | None:
+    async def _end(self, ask: Callable[[Any], Any]) -> dict[str, Any] | None:
+        """What ends or moves a call goes before every look-up."""
+        return await self._unless_gone(ask, is_urgent=True)
+
+    async def _unless_gone(
+        self, ask: Callable[[Any], Any], *, is_urgent: bool = False
+    ) -> dict[str, Any] | None:
         try:
-            return await self._ask(ask)
+            return await self._ask(ask, is_urgent=is_urgent)
         except ProviderRejected as error:
             if error.status == 404:
                 return None
             raise
 
-    async def _ask(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
+    async def _ask(self, ask: Callable[[Any], Any], *, is_urgent: bool = False) -> dict[str, Any]:
         """Run one SDK call in a worker thread and return the reply's fields."""
+        if self._turns is not None:
+            await (self._turns.to_end() if is_urgent else self._turns.to_look_up())
         limit_s = 3 * self._request_timeout_s
         try:
             # The SDK's limit is per read, so a reply that drips would hold us for ever.

@@ -130,6 +130,16 @@ class CarrierCall:
     hangup_source: str | None = None
 
 
+class Turns(Protocol):
+    """Who may send the carrier its next REST request: it takes only so many of an account."""
+
+    async def to_end(self) -> None:
+        """Wait for the turn of what ends or moves a call; never for long."""
+
+    async def to_look_up(self) -> None:
+        """Wait for the turn of any other request; raises `OverBudget` if none comes in time."""
+
+
 class CallControl(Protocol):
     """What a carrier knows of calls that were placed, and ending them. Raises `ProviderError`."""
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from dialer.domain.attempt import AttemptEvent, AttemptState, advance
+from dialer.domain.attempt import LIVE, AttemptEvent, AttemptState, advance
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_known_lines
 from dialer.store.tables import attempts, carrier_events, enrolments
@@ -77,14 +77,65 @@ async def hold_all(tx: Tx, attempt_ids: Sequence[UUID]) -> list[Held]:
     return [Held(row, leads[row.enrolment_id], holders[row.phone]) for row in rows]
 
 
-async def carrier_ids(tx: Tx, states: Sequence[AttemptState], *only: Any) -> list[CarrierIds]:
-    """Return the ids of calls in ``states`` that satisfy ``only``."""
-    rows = await tx.all(
-        select(a.id, a.request_uuid, a.call_uuid)
+async def ask_to_end(tx: Tx, states: Sequence[AttemptState], *only: Any) -> list[CarrierIds]:
+    """Write down that the calls in ``states`` that satisfy ``only`` are to be ended.
+
+    Returns those whose id is known, for the caller to end after the commit. The wish stays with
+    every call until it is over: who learns the id of another carries it out, and recovery does
+    so wherever that fails or its process dies.
+    """
+    rows = await _note_hang_ups(
+        tx,
+        select(a.id)
         .where(a.account_id == tx.account_id, a.state.in_(states), *only)
-        .order_by(a.id)
+        .with_for_update(key_share=True),
+    )
+    return [CarrierIds(*row) for row in rows if row.request_uuid or row.call_uuid]
+
+
+async def take_hang_ups(tx: Tx, *, tried_before: datetime, limit: int) -> list[CarrierIds]:
+    """Return live calls to be ended whose id is known and that nobody has tried lately; each is
+    given to one process at a time."""
+    rows = await _note_hang_ups(
+        tx,
+        select(a.id)
+        .where(
+            a.account_id == tx.account_id,
+            a.state.in_(sorted(LIVE)),
+            a.hang_up_asked_at.is_not(None),
+            or_(a.request_uuid.is_not(None), a.call_uuid.is_not(None)),
+            or_(a.hang_up_tried_at.is_(None), a.hang_up_tried_at < tried_before),
+        )
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True),
     )
     return [CarrierIds(*row) for row in rows]
+
+
+async def take_hang_up(tx: Tx, held: Held) -> list[CarrierIds]:
+    """Return the locked call if it is to be ended, its id is known by now, and nobody has tried."""
+    row = held.attempt
+    is_named = row.request_uuid is not None or row.call_uuid is not None
+    is_wanted = row.hang_up_asked_at is not None and row.hang_up_tried_at is None
+    if not is_wanted or not is_named or row.state not in LIVE:
+        return []
+    row = await change(tx, held, hang_up_tried_at=tx.now)
+    return [CarrierIds(row.id, row.request_uuid, row.call_uuid)]
+
+
+async def _note_hang_ups(tx: Tx, which: Any) -> Sequence[Any]:
+    """Mark calls as to be ended, and as tried now where that can be; return their ids in order."""
+    named = or_(a.request_uuid.is_not(None), a.call_uuid.is_not(None))
+    result = await tx.execute(
+        update(attempts)
+        .where(a.account_id == tx.account_id, a.id.in_(which.order_by(a.id)))
+        .values(
+            hang_up_asked_at=func.coalesce(a.hang_up_asked_at, tx.now),
+            hang_up_tried_at=case((named, tx.now), else_=a.hang_up_tried_at),
+        )
+        .returning(a.id, a.request_uuid, a.call_uuid)
+    )
+    return sorted(result.all(), key=lambda row: row.id)
 
 
 async def insert_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:

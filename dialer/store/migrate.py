@@ -13,7 +13,7 @@ from dialer.errors import Unavailable
 from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
 from dialer.store.prices import seed_prices
-from dialer.store.tables import accounts, carrier_accounts
+from dialer.store.tables import accounts, carrier_accounts, request_budgets
 
 # Any 64-bit number of our own; two processes that start together migrate one after the other.
 _MIGRATION_LOCK = 0x6469616C6572
@@ -54,6 +54,9 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
                 insert(carrier_accounts)
                 .values(account_id=ACCOUNT_ID, carrier="plivo", cap=50, cps=2.0)
                 .on_conflict_do_nothing()
+            )
+            await connection.execute(
+                insert(request_budgets).values(account_id=ACCOUNT_ID).on_conflict_do_nothing()
             )
             await connection.execute(seed_prices(ACCOUNT_ID))
 

@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from dialer.dialing.hang_up import end_calls
+from dialer.dialing.hang_up import end_asked, end_calls
 from dialer.dialing.optout import suppress
 from dialer.providers.protocols import (
     Accepted,
+    Ambiguous,
     CallRequest,
     PlaceResult,
     RefusalReason,
@@ -70,3 +71,50 @@ async def test_a_refused_request_holds_nobody_up(floor: Floor) -> None:
         answer()
     await ending
     assert {name for _, name in floor.carrier.ended} == {"request-1"}
+
+
+async def test_the_wish_to_end_a_call_outlives_the_process_that_had_it(floor: Floor) -> None:
+    """Asked for while the reply is under way; then the process is killed with the reply unread."""
+    campaign = await floor.launch([ASHA])
+    attempt_id = await floor.claim_one()
+    async with reply_under_way(floor, attempt_id, Ambiguous("killed")) as answer:
+        assert await floor.ask(campaign, "cancelled", in_flight="hang_up") == []
+        answer()
+    assert await end_asked(floor.db, floor.carrier) == 0, "it has no id yet"
+    floor.carrier.queued["request-7"] = ASHA
+    await floor.later(6)
+    await floor.recover()
+    assert await end_asked(floor.db, floor.carrier) == 1
+    assert floor.carrier.ended == [("cancel", "request-7")]
+    await floor.hear(attempt_id, "hangup", HangupCauseCode="1000")
+    assert (await floor.attempt(attempt_id)).state == "never_placed"
+    await floor.later(60)
+    assert await end_asked(floor.db, floor.carrier) == 0, "it is over"
+
+
+async def test_a_callback_that_brings_the_id_ends_the_call(floor: Floor) -> None:
+    await floor.launch([ASHA])
+    floor.carrier.reply = Ambiguous("reset")
+    attempt_id = await floor.ring_one()
+    await floor.db.run(lambda tx: suppress(tx, phone=ASHA, source="api", reason="opt_out"))
+    heard = await floor.hear(attempt_id, "ring", CallUUID="call-1")
+    await end_calls(floor.db, floor.carrier, heard.to_end)
+    assert ("hang_up", "call-1") in floor.carrier.ended
+    again = await floor.hear(attempt_id, "ring", CallUUID="call-1", Repeated="1")
+    assert again.to_end == [], "once is enough while it is fresh"
+
+
+async def test_a_hang_up_that_failed_or_was_never_sent_is_tried_again(floor: Floor) -> None:
+    campaign = await floor.launch([ASHA, RAVI])
+    for intent in await floor.claim():
+        await floor.place(intent.attempt_id)
+        await floor.hear(intent.attempt_id, "answer", CallUUID=intent.phone)
+    to_end = await floor.ask(campaign, "paused", in_flight="hang_up")
+    floor.carrier.is_down = True
+    await end_calls(floor.db, floor.carrier, to_end[:1])  # and killed before the second
+    floor.carrier.is_down = False
+    assert await end_asked(floor.db, floor.carrier) == 0, "they were only just tried"
+    await floor.later(11)
+    tried = await asyncio.gather(*(end_asked(floor.db, floor.carrier) for _ in range(3)))
+    assert sum(tried) == 2, "each by one process"
+    assert {name for how, name in floor.carrier.ended if how == "hang_up"} == {ASHA, RAVI}

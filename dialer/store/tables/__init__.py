@@ -9,6 +9,7 @@ from dialer.store.tables.accounts import (
     idempotency_keys,
     inbound_calls,
     prices,
+    request_budgets,
     senders,
 )
 from dialer.store.tables.attempts import (
@@ -58,6 +59,7 @@ __all__ = [
     "prices",
     "recordings",
     "rejects",
+    "request_budgets",
     "scrub_results",
     "scrubs",
     "senders",

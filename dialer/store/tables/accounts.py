@@ -97,6 +97,17 @@ inbound_calls = Table(
     ),
 )
 
+# What all processes may still ask the carrier for. Not a column of carrier_accounts: that row is
+# locked for as long as a claim takes, and a hang-up must not wait for one.
+request_budgets = Table(
+    "request_budgets",
+    metadata,
+    account_id(),
+    at("drawn_until", null=True),  # GCRA: when all that was drawn has been paid for
+    PrimaryKeyConstraint("account_id"),
+    ForeignKeyConstraint(["account_id"], ["accounts.id"]),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

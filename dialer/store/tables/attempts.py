@@ -80,6 +80,10 @@ attempts = Table(
     at("looked_up_at", null=True),
     at("absent_since", null=True),
     at("queue_cancelled_at", null=True),  # we took it out of the carrier's queue, unrung
+    at("left_queue_at", null=True),  # seen accepted and no longer queued: it will not wait again
+    # A call to be ended: kept until it is over, for it may have no id yet, or we may be killed.
+    at("hang_up_asked_at", null=True),
+    at("hang_up_tried_at", null=True),
     Column("has_transfer_leg", Boolean, nullable=False, server_default=text("false")),
     text_("stream_id", null=True),  # the newest stream of the call; an older one gives way
     text_("transfer_reason", null=True),
