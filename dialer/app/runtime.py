@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,6 +24,7 @@ from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
 from dialer.dialing.request_turns import RequestTurns
+from dialer.domain.erasure import mark
 from dialer.domain.request_budget import Allowance
 from dialer.errors import DialerError, ProviderError, Unavailable
 from dialer.keys import Keys
@@ -31,7 +33,7 @@ from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
 from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
-from dialer.store.engine import Database, create_engine, is_gone
+from dialer.store.engine import Database, MarkOf, create_engine, is_gone
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
 
@@ -77,7 +79,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         try:
             if migrate or settings.database_url is None:
                 await upgrade(engine)
-            db = Database(engine)
+            db = Database(engine, mark_of=_marks(settings))
             async with db.begin():
                 pass
         except DialerError:
@@ -93,6 +95,12 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
             if isinstance(error, DBAPIError) and not is_gone(error):
                 raise
             raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
+
+
+def _marks(settings: Settings) -> MarkOf:
+    """The key is made when the first number is looked up: migrations need none."""
+    keys = cache(lambda: keys_of(settings))
+    return lambda phone: mark(keys().phone_hash(phone))
 
 
 async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:

@@ -11,7 +11,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import uvicorn
@@ -20,6 +19,8 @@ from sqlalchemy import func, select
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import lifecycle
+from dialer.dialing.erase import finish_erasures
+from dialer.dialing.forget_old import forget_old
 from dialer.dialing.hang_up import end_asked
 from dialer.dialing.inbound import end_lost_inbound
 from dialer.dialing.left_recordings import adopt_left_recordings
@@ -29,9 +30,7 @@ from dialer.dialing.schedule import Job, Ticks
 from dialer.domain.attempt import AttemptState
 from dialer.errors import Unavailable
 from dialer.leads.spool import import_spooled
-from dialer.store.access import forget_idempotency_keys
-from dialer.store.engine import Database, Tx
-from dialer.store.inbound import forget_inbound
+from dialer.store.engine import Database
 from dialer.store.tables import attempts
 from dialer.web.context import Context
 from dialer.web.server import build_web
@@ -42,8 +41,6 @@ DRAIN_LIMIT_S = 20.0  # how long live calls may take to end after the first sign
 _PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
 _STREAMS_LIMIT_S = 3.0  # for a talk to write down its end, once its line was closed
 _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
-_KEEP_REPLIES = timedelta(days=2)
-_KEEP_INBOUND = timedelta(days=30)
 
 _DIAL_EVERY_S = 0.25
 _CAMPAIGNS_EVERY_S = 1.0
@@ -52,6 +49,7 @@ _END_ASKED_EVERY_S = 0.5
 _INBOUND_EVERY_S = 5.0
 _IMPORTS_EVERY_S = 2.0
 _LEFT_RECORDINGS_EVERY_S = 60.0
+_ERASURES_EVERY_S = 5.0
 _RETENTION_EVERY_S = 3600.0
 
 
@@ -182,7 +180,11 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             _LEFT_RECORDINGS_EVERY_S,
             lambda: adopt_left_recordings(runtime.db, settings.data_dir),
         ),
-        "retention": (_RETENTION_EVERY_S, lambda: runtime.db.run(_forget_old)),
+        "erasures": (
+            _ERASURES_EVERY_S,
+            lambda: finish_erasures(runtime.db, settings.data_dir),
+        ),
+        "retention": (_RETENTION_EVERY_S, lambda: forget_old(runtime.db, settings.data_dir)),
     }
     ticks = Ticks()
     ticks.start(jobs)
@@ -191,11 +193,6 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
     finally:
         runtime.drain.is_on = True
         await ticks.stop()
-
-
-async def _forget_old(tx: Tx) -> int:
-    forgotten = await forget_inbound(tx, tx.now - _KEEP_INBOUND)
-    return forgotten + await forget_idempotency_keys(tx, tx.now - _KEEP_REPLIES)
 
 
 async def run_until_stopped(

@@ -1,4 +1,4 @@
-"""`dialer leads import`."""
+"""`dialer leads`: import people, forget one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dialer.app.runtime import carrier_rest
 from dialer.cli.shared import Commands, command, group, opened, print_json, require_file, say
+from dialer.dialing.erase import delete_files, erase_person
+from dialer.dialing.hang_up import end_calls
 from dialer.errors import UsageError
 from dialer.leads.load import ImportResult, import_leads
 from dialer.settings import Settings
 from dialer.store.engine import Tx
 from dialer.store.lists import lock_idle
+from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
@@ -27,6 +31,26 @@ def add_commands(commands: Commands) -> None:
         help="which column is which field, e.g. --map Mobile=phone (repeatable)",
     )
     made.add_argument("--region", default="IN", help="of numbers without a country code")
+    erase = command(leads, "erase", _erase, "forget the person behind a number, everywhere")
+    erase.add_argument("phone", metavar="PHONE")
+
+
+async def _erase(args: argparse.Namespace, settings: Settings) -> int:
+    phone = read_phone(args.phone, "PHONE")
+    async with opened(settings) as db:
+        erased = await db.run(lambda tx: erase_person(tx, phone, actor="cli"))
+        await delete_files(settings.data_dir, erased.files)
+        if erased.to_end:
+            await end_calls(db, carrier_rest(settings, db), erased.to_end)
+    status = "done" if erased.is_done else "waiting"
+    if args.json:
+        print_json({"id": erased.erasure_id, "status": status, "counts": erased.counts})
+    elif erased.is_done:
+        rows = ", ".join(f"{count} {name}" for name, count in erased.counts.items() if count)
+        say(f"Erased: {rows}. A keyed hash of the number stays on the do-not-call list.")
+    else:
+        say("A call to this number is up: it is ended, and the rest is erased a moment later.")
+    return 0
 
 
 def read_mapping(pairs: Sequence[str]) -> Mapping[str, str]:

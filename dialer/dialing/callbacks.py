@@ -36,6 +36,7 @@ from dialer.domain.attempt import (
     was_dropped,
 )
 from dialer.domain.definition import Definition
+from dialer.domain.erasure import is_erased, without_person
 from dialer.domain.ids import uuid7
 from dialer.domain.retry import EnrolmentState, NextStep
 from dialer.providers import plivo_callbacks as read
@@ -122,7 +123,7 @@ async def receive(
         digest=digest_of(path, form),
         kind=kind,
         path=path.partition("?")[0].rpartition("/")[2],
-        body={name: value for name, value in form.items()},
+        body=_kept(held, form),
     )
     heard = Heard(held, definition, is_new, after=after)
     if kind == "input":
@@ -137,6 +138,12 @@ async def receive(
         await _APPLY[kind](tx, heard, form)
         heard.to_end = [*heard.to_end, *await ledger.take_hang_up(tx, held)]
     return heard
+
+
+def _kept(held: Held, form: Form) -> dict[str, Any]:
+    """What is kept of a raw callback: all of it, unless its person was erased meanwhile."""
+    body = dict(form.items())
+    return without_person(body) if is_erased(held.attempt.phone) else body
 
 
 async def _on_ring(tx: Tx, heard: Heard, form: Form) -> None:

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from dialer.audio.wav import mend
+from dialer.domain.erasure import is_erased
 from dialer.store import attempts as ledger
 from dialer.store.calls import add_recording, has_recording
 from dialer.store.engine import Database, Tx
@@ -59,32 +60,37 @@ def _quiet_files(data_dir: Path, today: datetime, quiet_s: float) -> set[str]:
 
 
 async def _adopt(db: Database, data_dir: Path, path: str) -> None:
-    attempt_id = _attempt_of(path)
+    attempt_id = attempt_of(path)
     if attempt_id is None:
         return
     extra: dict[str, object] = {"attempt_id": attempt_id}
     try:
         seconds = await asyncio.to_thread(mend, data_dir / path)
-        if not await db.run(lambda tx: _name(tx, attempt_id, path, seconds)):
+        is_kept = await db.run(lambda tx: _name(tx, attempt_id, path, seconds))
+        if is_kept is None:
             return
-        if seconds == 0:
+        if not is_kept:
             (data_dir / path).unlink(missing_ok=True)
         log.warning("recording_adopted", extra=extra | {"seconds": round(seconds, 1)})
     except OSError as error:
         log.error("recording_not_adopted", extra=extra | {"error": type(error).__name__})
 
 
-async def _name(tx: Tx, attempt_id: UUID, path: str, seconds: float) -> bool:
-    """Write the row unless another process did; False if there is no such call."""
+async def _name(tx: Tx, attempt_id: UUID, path: str, seconds: float) -> bool | None:
+    """Write the row unless another process did; return whether the file is to be kept, None if
+    there is no such call."""
     held = await ledger.hold(tx, attempt_id)
     if held is None:
+        return None
+    if seconds == 0 or is_erased(held.attempt.phone):
         return False
-    if seconds > 0 and not await has_recording(tx, held.attempt.id, path):
+    if not await has_recording(tx, held.attempt.id, path):
         await add_recording(tx, held.attempt.id, path=path, seconds=seconds)
     return True
 
 
-def _attempt_of(path: str) -> UUID | None:
+def attempt_of(path: str) -> UUID | None:
+    """Return the attempt whose recording a file of this name is, None if it is none."""
     try:
         return UUID(Path(path).stem[:36])
     except ValueError:

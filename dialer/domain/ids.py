@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import timedelta
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -49,3 +50,9 @@ def uuid7s(count: int) -> list[UUID]:
         _build(first + index, int.from_bytes(noise[8 * index : 8 * index + 8]))
         for index in range(count)
     ]
+
+
+def id_before(age: timedelta) -> UUID:
+    """Return what is greater than every id made longer ago than ``age``, and than no later one."""
+    milliseconds = time.time_ns() // 1_000_000 - age // timedelta(milliseconds=1)
+    return UUID(int=max(0, milliseconds) << 80)

@@ -21,8 +21,10 @@ from dialer.domain.ids import uuid7, uuid7s
 from dialer.domain.lead import Problem, read_region
 from dialer.errors import FieldError, InvalidInput
 from dialer.leads.csv import Chunk, LeadFile, Reject, open_leads
+from dialer.leads.erased import without_erased
 from dialer.leads.typed import LEAD_COLUMNS
 from dialer.store.engine import Tx
+from dialer.store.suppressions import erased_marks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,7 +80,10 @@ async def import_leads(
     await tx.execute(text(_STAGE))
     chunks = file.chunks(now=tx.now, default_region=region)
     rows = duplicate = rejected = 0
+    erased = await erased_marks(tx)
     while chunk := await asyncio.to_thread(next, chunks, None):
+        if erased and chunk.leads is not None:
+            chunk = await asyncio.to_thread(without_erased, chunk, erased, tx.mark_of, file)
         await _copy_leads(tx, chunk, keep_raw=has_leads)
         await _copy_rejects(tx, list_id, chunk.rejects)
         rows += chunk.rows

@@ -11,10 +11,12 @@ from dialer.domain import lead
 from dialer.domain.lead import Problem
 from dialer.errors import FieldError, InvalidInput, RuleViolation
 from dialer.leads.columns import FIELDS
+from dialer.leads.erased import ERASED
 from dialer.leads.typed import MAX_EXTERNAL_ID
 from dialer.store import leads, lists
 from dialer.store.engine import Tx
 from dialer.store.leads import NewConsent
+from dialer.store.suppressions import erased_marks
 
 _PLAIN = ("name", "first_name", "external_id")
 _READERS = {"timezone": lead.read_timezone, "language": lead.read_language}
@@ -52,6 +54,8 @@ async def add_lead(
         "other_phones": list(cell.others),
         "attributes": _kept(attributes),
     }
+    if tx.mark_of(cell.phone) in await erased_marks(tx):
+        raise RuleViolation(f"phone: {ERASED}")
     lead_id = await leads.add_lead(tx, list_id, values)
     if consent is not None:
         await leads.add_consent(tx, lead_id, consent)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from dialer.domain.erasure import shown_phone
 from dialer.store import reports
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
@@ -104,7 +105,7 @@ def _row(found: Any, asked: Sequence[str], listed: Sequence[str]) -> Row:
     return (
         str(found.lead_id),
         found.external_id,
-        found.phone,
+        shown_phone(found.phone),
         found.name,
         found.state,
         found.attempts,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from dialer.domain.ids import uuid7
@@ -126,11 +126,3 @@ async def store_reply(tx: Tx, key: str, reply: Replay) -> None:
         .where(i.account_id == tx.account_id, i.key == key)
         .values(status=reply.status, content_type=reply.content_type, body=reply.body)
     )
-
-
-async def forget_idempotency_keys(tx: Tx, before: Any) -> int:
-    """Drop replies older than ``before``."""
-    result = await tx.execute(
-        delete(idempotency_keys).where(i.account_id == tx.account_id, i.created_at < before)
-    )
-    return int(result.rowcount)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from dialer.domain.erasure import mark
 from dialer.errors import Unavailable
 from dialer.store.tables import accounts
 
@@ -60,6 +62,10 @@ def create_engine(url: str, *, pool_size: int = 20) -> AsyncEngine:
     )
 
 
+#: An erased person's number → what the do-not-call list keeps of it (`domain.erasure.mark`).
+MarkOf = Callable[[str], str]
+
+
 @dataclass(slots=True)
 class Tx:
     """One open transaction.
@@ -72,6 +78,7 @@ class Tx:
     account_id: UUID
     now: datetime
     read_at: float
+    mark_of: MarkOf
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def read_clock(self) -> None:
@@ -92,12 +99,20 @@ class Tx:
         return (await self.connection.execute(statement)).scalar()
 
 
+def unkeyed_mark(phone: str) -> str:
+    """Stands in for the keyed hash where nobody was ever erased: a database just made."""
+    return mark(sha256(phone.encode()).hexdigest())
+
+
 class Database:
     """Opens transactions. Everything else is functions that take a `Tx`."""
 
-    def __init__(self, engine: AsyncEngine, account_id: UUID = ACCOUNT_ID) -> None:
+    def __init__(
+        self, engine: AsyncEngine, account_id: UUID = ACCOUNT_ID, *, mark_of: MarkOf = unkeyed_mark
+    ) -> None:
         self.engine = engine
         self.account_id = account_id
+        self.mark_of = mark_of
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -111,7 +126,7 @@ class Database:
         async with self.engine.begin() as connection:
             read_at = time.monotonic()
             now = await product_now(connection, self.account_id)
-            yield Tx(connection, self.account_id, now, read_at)
+            yield Tx(connection, self.account_id, now, read_at, self.mark_of)
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""

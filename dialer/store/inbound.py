@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.store.engine import Tx
@@ -54,11 +54,3 @@ async def see_inbound(tx: Tx, call_uuid: str, *, is_up: bool) -> None:
         .where(i.account_id == tx.account_id, i.call_uuid == call_uuid, i.ended_at.is_(None))
         .values(**values)
     )
-
-
-async def forget_inbound(tx: Tx, before: datetime) -> int:
-    """Delete calls that ended before; return how many."""
-    result = await tx.execute(
-        delete(inbound_calls).where(i.account_id == tx.account_id, i.ended_at < before)
-    )
-    return int(result.rowcount)

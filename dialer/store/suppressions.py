@@ -1,4 +1,8 @@
-"""Our own do-not-call list."""
+"""Our own do-not-call list.
+
+A number on it is in clear, or, once its person was erased, as a mark (`dialer.domain.erasure`);
+every look-up by number finds both.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import and_, column, delete, literal, or_, select, values
 from sqlalchemy.dialects.postgresql import insert
 
+from dialer.domain.erasure import MARK
 from dialer.domain.ids import uuid7, uuid7s
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
@@ -25,10 +30,22 @@ def _applies(tx: Tx, campaign_id: UUID | None) -> Any:
 
 async def suppressed_among(tx: Tx, phones: Iterable[str], campaign_id: UUID) -> set[str]:
     """Return those of ``phones`` that must not be dialed for this campaign."""
+    listed = {tx.mark_of(phone): phone for phone in set(phones)}
+    wanted = sorted([*listed, *listed.values()])
+    rows = await tx.all(select(s.phone).where(_applies(tx, campaign_id), s.phone.in_(wanted)))
+    return {listed.get(row.phone, row.phone) for row in rows}
+
+
+async def erased_marks(tx: Tx) -> set[str]:
+    """Return the marks of all erased numbers on the list."""
     rows = await tx.all(
-        select(s.phone).where(_applies(tx, campaign_id), s.phone.in_(sorted(set(phones))))
+        select(s.phone).where(s.account_id == tx.account_id, s.phone.startswith(MARK))
     )
     return {row.phone for row in rows}
+
+
+def _is(tx: Tx, phone: str) -> Any:
+    return s.phone.in_([phone, tx.mark_of(phone)])
 
 
 async def add_suppression(
@@ -42,6 +59,8 @@ async def add_suppression(
     attempt_id: UUID | None = None,
 ) -> bool:
     """Suppress a number; False if it already was in that scope."""
+    if await find_suppression(tx, phone=phone, scope=scope, campaign_id=campaign_id) is not None:
+        return False
     result = await tx.execute(
         insert(suppressions)
         .values(
@@ -63,6 +82,8 @@ async def add_suppression(
 
 async def add_many(tx: Tx, phones: Sequence[str], *, source: str, reason: str) -> int:
     """Suppress numbers everywhere; return how many were not yet. At most 5,000 at a time."""
+    erased = await erased_marks(tx)
+    phones = [phone for phone in phones if not erased or tx.mark_of(phone) not in erased]
     if not phones:
         return 0
     shared = {
@@ -94,7 +115,7 @@ async def find_suppression(tx: Tx, *, phone: str, scope: str, campaign_id: UUID 
     return await tx.one_or_none(
         select(suppressions).where(
             s.account_id == tx.account_id,
-            s.phone == phone,
+            _is(tx, phone),
             s.scope == scope,
             s.campaign_id.is_not_distinct_from(campaign_id),
         )
@@ -122,5 +143,5 @@ async def list_suppressions(
     if after is not None:
         query = query.where(s.id > after)
     if phone is not None:
-        query = query.where(s.phone == phone)
+        query = query.where(_is(tx, phone))
     return (await tx.execute(query)).all()  # type: ignore[no-any-return]

@@ -23,7 +23,8 @@ GET /suppressions · POST /suppressions · POST /suppressions/import · DELETE /
 GET /sender · PUT /sender · GET /carrier · PUT /carrier
 GET /scrubs · POST /scrubs
 GET /keys · POST /keys · DELETE /keys/{}
-GET /leads · POST /leads · GET /leads/{} · PATCH /leads/{}
+GET /leads · POST /leads · GET /leads/{} · PATCH /leads/{} · DELETE /leads/{}
+POST /erasures · GET /erasures/{} · GET /retention · PUT /retention
 """
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 

@@ -29,6 +29,7 @@ from dialer.store.tables.campaigns import (
 from dialer.store.tables.checks import audit_heads, checks, subjects
 from dialer.store.tables.leads import consents, lead_lists, leads, rejects
 from dialer.store.tables.meta import metadata
+from dialer.store.tables.rights import erasures
 from dialer.store.tables.suppressions import scrub_results, scrubs, suppressions
 from dialer.store.tables.webhooks import deliveries, outbox, webhook_endpoints
 
@@ -49,6 +50,7 @@ __all__ = [
     "consents",
     "deliveries",
     "enrolments",
+    "erasures",
     "idempotency_keys",
     "inbound_calls",
     "lead_lists",

@@ -38,6 +38,8 @@ accounts = Table(
     Column("chain_head", LargeBinary, nullable=False),
     Column("chain_seq", BigInteger, nullable=False, server_default=text("0")),
     Column("chain_count", BigInteger, nullable=False, server_default=text("0")),
+    # How long each kind of row is kept, days by kind; a kind that is absent has the default.
+    Column("retention", JSONB, nullable=False, server_default=text("'{}'")),
 )
 
 senders = Table(

@@ -11,7 +11,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
 )
+from sqlalchemy import text as sql
 
+from dialer.domain.erasure import MARK
 from dialer.store.tables.meta import account_id, at, belongs_to, metadata, one_of, text, uuid
 
 suppressions = Table(
@@ -19,7 +21,7 @@ suppressions = Table(
     metadata,
     account_id(),
     uuid("id"),
-    text("phone"),
+    text("phone"),  # E.164, or an erased one's mark
     text("scope"),
     uuid("campaign_id", null=True),  # of scope campaign
     text("source"),  # api, cli, call, import
@@ -39,6 +41,7 @@ suppressions = Table(
         unique=True,
         postgresql_nulls_not_distinct=True,
     ),
+    Index("ix_suppressions_erased", "account_id", postgresql_where=sql(f"phone like '{MARK}%'")),
 )
 
 scrubs = Table(

@@ -7,6 +7,7 @@ from dialer.web.api.checks import CheckController
 from dialer.web.api.keys import KeyController
 from dialer.web.api.leads import LeadController
 from dialer.web.api.lists import ListController
+from dialer.web.api.rights import ErasureController, RetentionController
 from dialer.web.api.scrubs import ScrubController
 from dialer.web.api.sender import CarrierController, SenderController
 from dialer.web.api.suppressions import SuppressionController
@@ -16,10 +17,12 @@ ROUTES = [
     CampaignController,
     CarrierController,
     CheckController,
+    ErasureController,
     KeyController,
     LeadController,
     ListController,
     ReportController,
+    RetentionController,
     ScrubController,
     SenderController,
     SuppressionController,

@@ -20,6 +20,7 @@ from dialer.dialing.claim import Intended
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.test_call import test_call
 from dialer.domain.attempt import AttemptState, Outcome
+from dialer.domain.erasure import shown_phone
 from dialer.errors import NotFound
 from dialer.store import calls
 from dialer.store.engine import Tx
@@ -58,7 +59,7 @@ class CallOut(Struct):
     state: str
     outcome: str | None
     disposition: str | None
-    phone: str
+    phone: str | None
     caller_id: str
     check_id: UUID
     version: int
@@ -132,7 +133,8 @@ def _fields(row: Any) -> dict[str, Any]:
     found = {name: getattr(row, name) for name in CallOut.__struct_fields__}
     costs = None if row.costs is None else CostsOut(**{k: _usd(v) for k, v in row.costs.items()})
     total_usd = _usd(row.total_cost_usd)
-    return found | {"cost_usd": _usd(row.cost_usd), "costs": costs, "total_cost_usd": total_usd}
+    money = {"cost_usd": _usd(row.cost_usd), "costs": costs, "total_cost_usd": total_usd}
+    return found | money | {"phone": shown_phone(row.phone)}
 
 
 def _usd(amount: Decimal | str | None) -> float | None:

@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, get, patch, post
+from litestar import Controller, delete, get, patch, post
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
 from dialer.dialing.enrol import lead_changed
+from dialer.dialing.erase import erase_person
+from dialer.domain.erasure import is_erased, shown_phone
+from dialer.errors import NotFound
 from dialer.leads.single import add_lead, change_lead
 from dialer.store import leads
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
 from dialer.web.api.phones import read_phone
+from dialer.web.api.rights import after_erasure
+from dialer.web.context import Context
 
 
 class LeadFields(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -60,11 +66,12 @@ class ConsentOut(Struct):
 
 
 class LeadOut(Struct):
-    """``consents``: oldest first, in the reply for one lead; null in a list of leads."""
+    """``consents``: oldest first, in the reply for one lead; null in a list of leads. ``phone``:
+    null once the person was erased."""
 
     id: UUID
     list_id: UUID
-    phone: str
+    phone: str | None
     other_phones: list[str]
     external_id: str | None
     name: str | None
@@ -78,8 +85,9 @@ class LeadOut(Struct):
 
 
 def _shown(row: Any) -> LeadOut:
-    names = [name for name in LeadOut.__struct_fields__ if name != "consents"]
-    return LeadOut(**{name: getattr(row, name) for name in names})
+    names = [name for name in LeadOut.__struct_fields__ if name not in ("consents", "phone")]
+    values = {name: getattr(row, name) for name in names}
+    return LeadOut(**values, phone=shown_phone(row.phone))
 
 
 async def _one(tx: Tx, lead_id: UUID) -> LeadOut:
@@ -138,14 +146,27 @@ class LeadController(Controller):
         """Look at one lead and what it consented to."""
         return await _one(tx, lead_id)
 
+    @delete("/{lead_id:uuid}", status_code=204)
+    async def erase_lead(
+        self, state: State, tx: NamedDependency[Tx], lead_id: FromPath[UUID]
+    ) -> None:
+        """Forget the person behind a lead, everywhere, as ``POST /erasures`` does."""
+        context: Context = state.context
+        lead = await leads.get_lead(tx, lead_id)
+        if is_erased(lead.phone):
+            raise NotFound(f"lead {lead_id} is erased already")
+        after_erasure(tx, context, await erase_person(tx, lead.phone, actor="api"))
+
     @patch("/{lead_id:uuid}")
     async def correct_lead(
         self, tx: NamedDependency[Tx], lead_id: FromPath[UUID], data: JSONBody[LeadChange]
     ) -> LeadOut:
         """Correct a lead. Its phone stays: another number is another lead."""
+        phone = (await leads.get_lead(tx, lead_id)).phone
+        if is_erased(phone):
+            raise NotFound(f"lead {lead_id} is erased")
         fields = _given(data)
         await change_lead(tx, lead_id, fields=fields, attributes=data.attributes)
-        shown = await _one(tx, lead_id)
         took_away = not all((*fields.values(), *data.attributes.values()))
-        await lead_changed(tx, lead_id, shown.phone, took_away=took_away)
-        return shown
+        await lead_changed(tx, lead_id, phone, took_away=took_away)
+        return await _one(tx, lead_id)

@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryP
 from msgspec import Meta, Struct
 
 from dialer.dialing.optout import suppress, suppress_all
+from dialer.domain.erasure import MARK, shown_phone
 from dialer.errors import FieldError, InvalidInput
 from dialer.leads.phone_file import read_phones
 from dialer.store import admin_log, campaigns, suppressions
@@ -48,10 +49,11 @@ class SuppressionFile(Struct, forbid_unknown_fields=True):
 
 
 class SuppressionOut(Struct):
-    """``attempt_id``: the call in which it was asked for."""
+    """``attempt_id``: the call in which it was asked for. ``phone``: null of an erased person,
+    of whose number only a keyed hash is left; a look-up by the number finds it."""
 
     id: UUID
-    phone: str
+    phone: str | None
     scope: str
     campaign_id: UUID | None
     source: str
@@ -79,7 +81,7 @@ class SuppressionCounts(Struct):
 def _shown(row: Any) -> SuppressionOut:
     return SuppressionOut(
         row.id,
-        row.phone,
+        shown_phone(row.phone),
         row.scope,
         row.campaign_id,
         row.source,
@@ -170,12 +172,19 @@ class SuppressionController(Controller):
             actor="api",
             action="suppression_lifted",
             suppression_id=str(row.id),
-            phone_hash=context.keys.phone_hash(row.phone),
+            phone_hash=_hash(context, row.phone),
             scope=row.scope,
             source=row.source,
             reason=row.reason,
             suppressed_at=row.at.isoformat(),
         )
+
+
+def _hash(context: Context, phone: str) -> str:
+    """The keyed hash of a number that may be on the list as its mark alone."""
+    return (
+        phone.removeprefix(MARK) if shown_phone(phone) is None else context.keys.phone_hash(phone)
+    )
 
 
 def _end_after_commit(tx: Tx, context: Context, ringing: Sequence[CarrierIds]) -> None:
