@@ -22,18 +22,17 @@ from dialer.compliance.verdict import TIME_REASONS
 from dialer.dialing.callers import CallerPool, judge
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
+from dialer.dialing.quotas import Quotas, carry_json, desks_of, quotas_of, read_carry
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7
 from dialer.domain.pacing import (
-    Demand,
     Pace,
     Starts,
     free_calls,
     free_slots,
     gap_s,
     schedule,
-    share,
 )
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import campaigns, carrier, enrolments, facts, lines
@@ -103,11 +102,9 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     if account.paused_until is not None and account.paused_until > tx.now:
         return []
     live, use = await carrier.live_by_campaign(tx)
-    room = min(
-        free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use),
-        free_slots(next_slot_at=account.next_slot_at, cps=account.cps, now=tx.now),
-    )
-    if room == 0:
+    free = free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use)
+    slots = free_slots(next_slot_at=account.next_slot_at, cps=account.cps, now=tx.now)
+    if min(free, slots) == 0:
         return []
     running = [
         one
@@ -116,12 +113,17 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
         for one in await campaigns.in_state(tx, CampaignState.RUNNING, lock=True)
         if _may_claim(one, law, tx.now)
     ]
-    quotas = await _quotas(tx, running, live, room)
-    if not quotas:
+    if not running:
         return []
+    desks = await desks_of(tx, running, live)
+    room = min(desks.room(free), slots)
+    if room == 0:
+        return []
+    carried = read_carry(account.share_carry)
+    quotas = await quotas_of(tx, running, live, room, desks, carried)
     found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx))
-    await _scan(tx, law, [one for one in running if one.id in quotas], quotas, found)
-    await book(tx, account, running, found)
+    await _scan(tx, law, running, quotas, found)
+    await book(tx, account, running, found, quotas.shares.carry)
     return await _write(tx, law, found)
 
 
@@ -132,49 +134,32 @@ def _may_claim(campaign: Campaign, law: Law, now: datetime) -> bool:
     return campaign.is_window_open(law.packs_of(campaign.definition), now)
 
 
-async def _quotas(
-    tx: Tx, running: Sequence[Campaign], live: Mapping[UUID, int], room: int
-) -> dict[UUID, int]:
-    """Share the room among the campaigns that can use it."""
-    due = await enrolments.count_due(tx, [one.id for one in running], room)
-    demands = []
-    for one in running:
-        may_start = due[one.id]
-        if (most := one.definition.dialing.max_concurrent) is not None:
-            may_start = min(may_start, most - live.get(one.id, 0))
-        if one.row.max_cps is not None:
-            slots = free_slots(next_slot_at=one.row.next_slot_at, cps=one.row.max_cps, now=tx.now)
-            may_start = min(may_start, slots)
-        up = live.get(one.id, 0)
-        demands.append(Demand(one.id, one.row.weight, max(0, may_start), up))
-    return {cid: count for cid, count in share(room, demands).items() if count > 0}
-
-
-async def _scan(
-    tx: Tx, law: Law, hungry: Sequence[Campaign], quotas: Mapping[UUID, int], found: Pass
-) -> None:
+async def _scan(tx: Tx, law: Law, running: Sequence[Campaign], quotas: Quotas, found: Pass) -> None:
     """Look at due leads, a batch a campaign at a time, until quotas or the scan are used up.
 
-    The first batch is what a campaign may start: mostly all of it is lawful.
+    The first batch is what a campaign may start: mostly all of it is lawful. What a campaign
+    leaves goes to the others in the same pass.
     """
-    while hungry:
+    through: set[UUID] = set()
+    while hungry := [
+        one
+        for one in running
+        if one.id not in through and found.allowed[one.id] < quotas.of(one.id)
+    ]:
         batches, wanted = [], {}
         for one in hungry:
             seen = found.seen[one.id]
-            most = BATCH if seen else min(BATCH, quotas[one.id])
+            most = BATCH if seen else min(BATCH, quotas.of(one.id))
             wanted[one.id] = min(most, SCAN_LIMIT - len(seen))
             leads = await enrolments.claim_due(tx, one.id, limit=wanted[one.id], seen=seen)
             batches.append((one, leads))
         holders = await lines.lock_lines(tx, (lead.phone for _, leads in batches for lead in leads))
         for one, leads in batches:
-            await _decide_batch(tx, law, one, leads, quotas[one.id], holders, found)
-        hungry = [
-            one
-            for one, leads in batches
-            if len(leads) == wanted[one.id]
-            and found.allowed[one.id] < quotas[one.id]
-            and len(found.seen[one.id]) < SCAN_LIMIT
-        ]
+            await _decide_batch(tx, law, one, leads, quotas.of(one.id), holders, found)
+        for one, leads in batches:
+            if len(leads) < wanted[one.id] or len(found.seen[one.id]) >= SCAN_LIMIT:
+                through.add(one.id)
+                quotas.close(one.id, found.allowed[one.id])
 
 
 async def _decide_batch(
@@ -228,8 +213,17 @@ def decide_lead(
     return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
 
 
-async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> None:
-    """Give each allowed call its dial slot and move the paces on."""
+async def book(
+    tx: Tx,
+    account: Any,
+    running: Sequence[Campaign],
+    found: Pass,
+    carry: Mapping[UUID, float] | None = None,
+) -> None:
+    """Give each allowed call its dial slot and move the paces on.
+
+    carry: what the shares leave to the next pass; None leaves what there is.
+    """
     paces = {
         one.id: Pace(one.row.max_cps, one.row.next_slot_at)
         for one in running
@@ -247,7 +241,8 @@ async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -
         if one.verdict.allowed and slots[one.campaign.id]:
             one.place_at = slots[one.campaign.id].pop(0)
     if booked:
-        await carrier.save_carrier(tx, next_slot_at=pace.next_at)
+        kept = {} if carry is None else {"share_carry": carry_json(carry)}
+        await carrier.save_carrier(tx, next_slot_at=pace.next_at, **kept)
     for campaign_id, one_pace in after.items():
         await campaigns.save(tx, campaign_id, next_slot_at=one_pace.next_at)
 

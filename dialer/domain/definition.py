@@ -119,6 +119,7 @@ class TransferSection(Section, frozen=True):
         ),
     ]
     when: tuple[Literal["asked", "frustrated", "qualified"], ...] = ("asked",)
+    operators: Annotated[int, Meta(ge=1, le=10_000)] | None = None  # who answer there; None: enough
 
 
 DEFAULT_GOODBYE = "Thank you. Goodbye."

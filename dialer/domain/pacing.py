@@ -1,6 +1,8 @@
-"""How many calls may start now, whose they are, and at which instant each goes out.
+"""How many calls may start now, and at which instant each goes out. Pure.
 
-Capacity counts calls up, CPS counts calls started. Both limits are the carrier account's.
+Capacity counts calls up, CPS counts calls started. Both limits are the carrier account's, and
+both are kept everywhere: what goes over them is refused at once in India (5030) and queued in
+silence elsewhere, so that a phone would ring when nobody decided that it may.
 """
 
 from __future__ import annotations
@@ -36,37 +38,6 @@ def free_slots(*, next_slot_at: datetime | None, cps: float, now: datetime) -> i
     """Return how many dial slots may still be booked within the horizon."""
     booked_s = 0.0 if next_slot_at is None else max(0.0, (next_slot_at - now).total_seconds())
     return max(0, math.ceil((HORIZON_S - booked_s) * cps))
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """One running campaign's wish. ``may_start``: due leads within its own limits; ``live``:
-    its calls that are up already."""
-
-    campaign_id: UUID
-    weight: float
-    may_start: int
-    live: int = 0
-
-
-def share(free: int, demands: Sequence[Demand]) -> dict[UUID, int]:
-    """Divide ``free`` starts by weight; what one campaign cannot use goes to the others.
-
-    Each start goes to the campaign whose calls up are furthest below its share. Calls already
-    up count, so that passes with room for a single call take turns and nobody starves.
-    """
-    given = {demand.campaign_id: 0 for demand in demands}
-    left = min(free, sum(demand.may_start for demand in demands))
-    for _ in range(left):
-        hungry = [d for d in demands if given[d.campaign_id] < d.may_start]
-        neediest = min(hungry, key=lambda d: (_fill(d, given[d.campaign_id]), d.campaign_id))
-        given[neediest.campaign_id] += 1
-    return given
-
-
-def _fill(demand: Demand, given: int) -> float:
-    """Return how full a campaign's share would be with one start more."""
-    return (demand.live + given + 1) / demand.weight
 
 
 def gap_s(cps: float) -> float:

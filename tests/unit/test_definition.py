@@ -171,6 +171,8 @@ def refused(tables: dict[str, Any]) -> InvalidInput:
         (TALK, "transfer/to", "098", "transfer.to", "an E.164 number or sip:user@host"),
         (TALK, "transfer/when", [], "transfer.when", "one or more of asked, frustrated"),
         (TALK, "transfer/when", ["bored"], "transfer.when[0]", "asked, frustrated, qualified"),
+        (TALK, "transfer/operators", 0, "transfer.operators", "a whole number from 1 up to 10000"),
+        (TALK, "transfer/operators", 2.5, "transfer.operators", "found 2.5"),
         (TALK, "notification", {"message": "x"}, "notification", "not allowed"),
     ],
 )

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from dialer.domain.pacing import (
     HORIZON_S,
-    Demand,
     Pace,
     Starts,
     Turnstile,
@@ -21,7 +20,6 @@ from dialer.domain.pacing import (
     gap_s,
     is_within_horizon,
     schedule,
-    share,
 )
 
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
@@ -64,33 +62,6 @@ def test_slots_already_booked_leave_less_room() -> None:
     assert free_slots(next_slot_at=NOW + timedelta(seconds=1.5), cps=2.0, now=NOW) == 1
     assert free_slots(next_slot_at=NOW + timedelta(seconds=2), cps=2.0, now=NOW) == 0
     assert not is_within_horizon(NOW + timedelta(seconds=HORIZON_S), NOW)
-
-
-demands = st.lists(st.tuples(st.floats(0.1, 10), st.integers(0, 40)), min_size=0, max_size=6).map(
-    lambda rows: [Demand(UUID(int=i + 1), weight, n) for i, (weight, n) in enumerate(rows)]
-)
-
-
-@given(st.integers(0, 60), demands)
-def test_a_share_gives_all_it_can_and_never_more(free: int, wishes: list[Demand]) -> None:
-    given_to = share(free, wishes)
-    assert sum(given_to.values()) == min(free, sum(wish.may_start for wish in wishes))
-    for wish in wishes:
-        assert 0 <= given_to[wish.campaign_id] <= wish.may_start
-
-
-def test_a_share_follows_the_weights() -> None:
-    one, two = UUID(int=1), UUID(int=2)
-    assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 50)]) == {one: 3, two: 6}
-    assert share(9, [Demand(one, 1.0, 50), Demand(two, 2.0, 2)]) == {one: 7, two: 2}
-
-
-def test_calls_that_are_up_count_in_a_share() -> None:
-    """With room for one call a pass, the campaign furthest below its share has its turn."""
-    one, two = UUID(int=1), UUID(int=2)
-    assert share(1, [Demand(one, 1.0, 9, live=1), Demand(two, 1.0, 9)]) == {one: 0, two: 1}
-    assert share(1, [Demand(one, 3.0, 9, live=1), Demand(two, 1.0, 9)]) == {one: 1, two: 0}
-    assert share(4, [Demand(one, 1.0, 9, live=4), Demand(two, 1.0, 9)]) == {one: 0, two: 4}
 
 
 @given(st.floats(0.5, 60.0))

@@ -77,6 +77,8 @@ carrier_accounts = Table(
     Column("cps", Float, nullable=False),
     Column("inbound_reserve", Integer, nullable=False, server_default=text("0")),
     at("next_slot_at", null=True),  # GCRA: the earliest instant of the next dial slot
+    # What each running campaign is owed of whole calls, or owes: {campaign id: calls}.
+    Column("share_carry", JSONB, nullable=False, server_default=text("'{}'")),
     at("paused_until", null=True),  # back-off after 429, 5030, credentials, credit
     text_("paused_reason", null=True),
     PrimaryKeyConstraint("account_id"),
