@@ -30,6 +30,7 @@ from dialer.dialing.schedule import Job, Ticks
 from dialer.domain.attempt import AttemptState
 from dialer.errors import Unavailable
 from dialer.leads.spool import import_spooled
+from dialer.store.audit_heads import seal_hourly
 from dialer.store.engine import Database
 from dialer.store.tables import attempts
 from dialer.web.context import Context
@@ -51,6 +52,7 @@ _IMPORTS_EVERY_S = 2.0
 _LEFT_RECORDINGS_EVERY_S = 60.0
 _ERASURES_EVERY_S = 5.0
 _RETENTION_EVERY_S = 3600.0
+_SEAL_EVERY_S = 60.0  # looks; `audit_heads.SEAL_AFTER` says how often the chain is sealed
 
 
 @dataclass(slots=True)
@@ -185,6 +187,10 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: finish_erasures(runtime.db, settings.data_dir),
         ),
         "retention": (_RETENTION_EVERY_S, lambda: forget_old(runtime.db, settings.data_dir)),
+        "seal": (
+            _SEAL_EVERY_S,
+            lambda: runtime.db.run(lambda tx: seal_hourly(tx, runtime.law.keys.chain)),
+        ),
     }
     ticks = Ticks()
     ticks.start(jobs)

@@ -17,6 +17,7 @@ GENESIS = hashlib.sha256(b"dialer checks 1").digest()
 _CANDIDATES = 8
 #: Faults told one by one; of a chain that is broken all over, the rest is counted.
 MOST_FAULTS = 1000
+_SEQ_LENGTH = (8).to_bytes(8, "big")
 # A link's message begins with the eight bytes of a length, so none can be taken for a head.
 _HEAD = b"dialer audit head 1\n"
 
@@ -30,8 +31,9 @@ class ChainRow(NamedTuple):
 
 
 class ChainFault(NamedTuple):
-    """kind: altered, missing, reordered, surplus, or head (the end of the chain does not fit, or
-    a signed head tells otherwise). ``seq`` is None where the row is known by its id alone."""
+    """kind: altered, missing, reordered, surplus, verdict (decided again it is another), or head
+    (the end of the chain does not fit, or a signed head tells otherwise). ``seq`` is None where
+    the row is known by its id alone."""
 
     seq: int | None
     kind: str
@@ -55,8 +57,16 @@ def chain_hash(key: bytes, previous: bytes, seq: int, body: bytes) -> bytes:
 
     The lengths keep bytes from moving between two parts without changing the hash.
     """
-    parts = (previous, seq.to_bytes(8, "big"), body)
-    message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    message = b"".join(
+        (
+            len(previous).to_bytes(8, "big"),
+            previous,
+            _SEQ_LENGTH,
+            seq.to_bytes(8, "big"),
+            len(body).to_bytes(8, "big"),
+            body,
+        )
+    )
     return hmac.digest(key, message, "sha256")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from dialer.compliance.packs import Pack, find_packs
+from dialer.compliance.packs import Pack, find_packs, packs_by_hash
 from dialer.domain.definition import Definition
 from dialer.errors import DialerError, FieldError, InvalidInput
 from dialer.keys import Keys
@@ -27,6 +27,10 @@ class Law:
     def packs_of(self, definition: Definition) -> Sequence[Pack]:
         """Return the campaign's packs, parents first."""
         return _packs(tuple(definition.campaign.rule_packs), self.pack_folders)
+
+    def packs_at_hand(self) -> Mapping[str, Pack]:
+        """Return every pack by its hash, older versions in the operator's folders too."""
+        return packs_by_hash(self.pack_folders)
 
     def require_packs(self, definition: Definition, *, source: str) -> None:
         """Refuse a definition whose packs do not exist, naming those that do."""

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from dialer.compliance.chain import ChainFault, ChainRow, chain_hash, verify_chain
+from dialer.compliance.chain import ChainFault, chain_hash
 from dialer.errors import NotFound
+from dialer.store.audit import verify_audit
 from dialer.store.engine import Tx
 from dialer.store.tables import accounts, checks, subjects
 
@@ -91,16 +92,6 @@ async def get_check(tx: Tx, check_id: UUID) -> Any:
 
 
 async def verify_checks(tx: Tx, key: bytes) -> tuple[int, Sequence[ChainFault]]:
-    """Recompute the whole chain; return how many checks there are and every fault found."""
-    a = accounts.c
-    head = (
-        await tx.execute(select(a.chain_head, a.chain_count).where(a.id == tx.account_id))
-    ).one()
-    rows = (
-        await tx.execute(
-            select(c.seq, c.body, c.hash).where(c.account_id == tx.account_id).order_by(c.seq)
-        )
-    ).all()
-    chain = (ChainRow(row.seq, row.body, row.hash) for row in rows)
-    faults = verify_chain(key, chain, head.chain_head, head.chain_count)
-    return len(rows), faults
+    """Verify the whole proof; return how many checks there are and the faults found."""
+    audit = await verify_audit(tx, key)
+    return audit.checks, audit.faults

@@ -163,7 +163,7 @@ async def _refusal(
 
 
 def _needed_scope(scope: HTTPScope) -> str:
-    if scope["path"].startswith(f"{API_PREFIX}/keys"):
+    if scope["path"].startswith((f"{API_PREFIX}/keys", f"{API_PREFIX}/audit")):
         return SCOPES[2]
     return SCOPES[0] if scope["method"] in _READING else SCOPES[1]
 

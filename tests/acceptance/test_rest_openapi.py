@@ -18,7 +18,7 @@ GET /campaigns/{}/stats · GET /campaigns/{}/results · GET /campaigns/{}/log
 POST /campaigns/{}/leads
 GET /calls · POST /calls · GET /calls/{} · GET /calls/{}/turns · GET /calls/{}/events
 GET /calls/{}/recording
-GET /checks · GET /checks/{}
+GET /checks · GET /checks/{} · GET /audit/verify
 GET /suppressions · POST /suppressions · POST /suppressions/import · DELETE /suppressions/{}
 GET /sender · PUT /sender · GET /carrier · PUT /carrier
 GET /scrubs · POST /scrubs

@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 
 from dialer.store import embedded
-from tests.benchmarks import audio, claim, decide, leads_in, make_call
+from tests.benchmarks import audio, audit, claim, decide, leads_in, make_call
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
     "decide": decide.run,
     "claim": claim.run,
+    "audit": audit.run,
     "import": leads_in.run,
     "make-call": make_call.run,
     "audio": audio.run,

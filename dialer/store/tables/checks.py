@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from dialer.store.tables.meta import account_id, at, metadata, one_of, text, uuid
 
-# Append-only. The typed columns serve queries; ``body`` is what was decided and is chained.
+# Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. The typed columns serve queries;
+# ``body`` is what was decided and is chained.
 # No foreign keys: the proof outlives the rows it speaks of.
 checks = Table(
     "checks",
@@ -44,9 +45,10 @@ checks = Table(
     one_of("decision", ("allow", "deny")),
     Index("ix_checks_seq", "account_id", "seq"),
     Index("ix_checks_campaign", "account_id", "campaign_id", "id"),
-    Index("ix_checks_enrolment", "account_id", "enrolment_id", "id"),
+    Index("ix_checks_subject", "account_id", "subject_id", "id"),
 )
 
+# Where the chain stood, signed, every hour and in every export; append-only too.
 audit_heads = Table(
     "audit_heads",
     metadata,

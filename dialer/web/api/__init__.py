@@ -1,5 +1,6 @@
 """The REST API, one module a noun."""
 
+from dialer.web.api.audit import AuditController
 from dialer.web.api.calls import CallController
 from dialer.web.api.campaign_reports import ReportController
 from dialer.web.api.campaigns import CampaignController
@@ -13,6 +14,7 @@ from dialer.web.api.sender import CarrierController, SenderController
 from dialer.web.api.suppressions import SuppressionController
 
 ROUTES = [
+    AuditController,
     CallController,
     CampaignController,
     CarrierController,
