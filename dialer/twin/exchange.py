@@ -66,7 +66,8 @@ class Exchange:
         self.vendors = VendorLog()
         self.queued: dict[str, Call] = {}
         self.live: dict[str, Call] = {}
-        self.finished: list[Finished] = []
+        self.finished: dict[str, Finished] = {}  # by call_uuid, in the order of their ends
+        self._finished_to: dict[str, list[Finished]] = {}  # by the callee's number
         self._live_through = live_through
         self._pace = Pace(config.cps)
         self._wake = asyncio.Event()
@@ -87,6 +88,7 @@ class Exchange:
         self.queued.clear()
         self.live.clear()
         self.finished.clear()
+        self._finished_to.clear()
         self.recordings.clear()
         self.talks.clear()
         self.faults.clear()
@@ -164,7 +166,8 @@ class Exchange:
         delayed = self.faults.take(FaultKind.CDR_DELAYED, call.phone)
         delay_s = delayed.delay_s if delayed else self.config.cdr_delay_s
         readable_at = time.monotonic() + delay_s * self.clock.scale
-        self.finished.append(Finished(call, readable_at))
+        finished = self.finished[call.call_uuid] = Finished(call, readable_at)
+        self._finished_to.setdefault(call.phone, []).append(finished)
         self.ledger.ended(
             was_up=was_up,
             call_uuid=call.call_uuid,
@@ -179,10 +182,16 @@ class Exchange:
             billed_s=billed_s(call.talk_s),
         )
 
-    def readable(self) -> list[Call]:
-        """Finished calls whose CDR can be read, the latest first."""
+    def readable(self, phone: str | None = None) -> list[Call]:
+        """Finished calls whose CDR can be read, all or those to one number; the latest first."""
         now = time.monotonic()
-        return [each.call for each in reversed(self.finished) if each.readable_at <= now]
+        some = [*self.finished.values()] if phone is None else self._finished_to.get(phone, [])
+        return [each.call for each in reversed(some) if each.readable_at <= now]
+
+    def readable_call(self, call_uuid: str) -> Call | None:
+        """The finished call of this id, once its CDR can be read."""
+        found = self.finished.get(call_uuid)
+        return found.call if found and found.readable_at <= time.monotonic() else None
 
     def _enter(self, request: MakeCall, to: str) -> Call:
         call_uuid = new_uuid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,10 +12,11 @@ from dialer.twin.errors import TwinError
 
 
 class FaultKind(StrEnum):
-    """Grouped by the moment they strike. ``delay_s`` is the twin's time (shortened by its
-    time scale) but for `LATE_REPLY`, which a customer's HTTP timeout races."""
+    """Grouped by the moment they strike. ``delay_s`` is the twin's time (shortened by its time
+    scale) but for replies to Make Call, which a customer's HTTP timeout races."""
 
-    # Make Call: the first that matches decides the reply.
+    # Make Call: the first that matches decides the reply. Where the phone rings, the reply or the
+    # loss of it comes `delay_s` real seconds later.
     ERROR_AFTER_PLACING = "error_after_placing"  # reply `status`, the phone rings
     ERROR_BEFORE_PLACING = "error_before_placing"  # reply `status`, it does not
     RESET_AFTER_PLACING = "reset_after_placing"  # connection reset, the phone rings
@@ -126,42 +128,55 @@ class ScopedFault(Fault, frozen=True, forbid_unknown_fields=True, kw_only=True):
     phone: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Armed:
     phone: str | None
     fault: Fault
     left: int | None
+    number: int  # in the order of arming
 
 
 class Faults:
-    """The faults that are still to strike, oldest first."""
+    """The faults that are still to strike, oldest first.
 
-    def __init__(self) -> None:
-        self._armed: list[_Armed] = []
+    on_strike: told of each that strikes, with the phone it meets ("" where there is none).
+    """
+
+    def __init__(self, on_strike: Callable[[Fault, str], None] = lambda fault, phone: None) -> None:
+        self._on_strike = on_strike
+        # By phone: a run may arm thousands, of which a call has to ask for its own only.
+        self._armed: dict[str | None, list[_Armed]] = {}
+        self._count = 0
 
     def arm(self, fault: Fault, *, phone: str | None) -> None:
         if fault.times is not None and fault.times < 1:
             raise TwinError(f"times: expected 1 or more, or null for always; found {fault.times}")
-        self._armed.append(_Armed(phone, fault, fault.times))
+        self._count += 1
+        armed = _Armed(phone, fault, fault.times, self._count)
+        self._armed.setdefault(phone, []).append(armed)
 
     def take(
         self, kind: FaultKind, phone: str, *, callback: str = "", said: str = ""
     ) -> Fault | None:
         """Use up one matching fault, or None if nothing is to go wrong."""
-        for armed in self._armed:
-            fault = armed.fault
-            if fault.kind is not kind or armed.phone not in (None, phone):
-                continue
-            if fault.callback and fault.callback != callback:
-                continue
-            if fault.said and fault.said.lower() not in said.lower():
-                continue
-            if armed.left is not None:
-                armed.left -= 1
-                if armed.left == 0:
-                    self._armed.remove(armed)
-            return fault
-        return None
+        found = min(
+            (
+                armed
+                for whose in (phone, None)
+                for armed in self._armed.get(whose, ())
+                if _matches(armed.fault, kind, callback, said)
+            ),
+            key=lambda armed: armed.number,
+            default=None,
+        )
+        if found is None:
+            return None
+        if found.left is not None:
+            found.left -= 1
+            if found.left == 0:
+                self._forget(found)
+        self._on_strike(found.fault, phone)
+        return found.fault
 
     def take_any(self, kinds: tuple[FaultKind, ...], phone: str, *, said: str = "") -> Fault | None:
         found = (self.take(kind, phone, said=said) for kind in kinds)
@@ -172,7 +187,23 @@ class Faults:
 
     def listing(self) -> list[dict[str, object]]:
         """Each fault with its phone and how often it will still strike (null: always)."""
+        every = (armed for whose in self._armed.values() for armed in whose)
         return [
             {**msgspec.to_builtins(armed.fault), "phone": armed.phone, "left": armed.left}
-            for armed in self._armed
+            for armed in sorted(every, key=lambda armed: armed.number)
         ]
+
+    def _forget(self, used_up: _Armed) -> None:
+        left = [armed for armed in self._armed[used_up.phone] if armed is not used_up]
+        if left:
+            self._armed[used_up.phone] = left
+        else:
+            del self._armed[used_up.phone]
+
+
+def _matches(fault: Fault, kind: FaultKind, callback: str, said: str) -> bool:
+    return (
+        fault.kind is kind
+        and fault.callback in ("", callback)
+        and (not fault.said or fault.said.lower() in said.lower())
+    )

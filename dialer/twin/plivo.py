@@ -45,7 +45,7 @@ def new_exchange(
     config: TwinConfig, http: aiohttp.ClientSession, ledger: Ledger, clock: Clock
 ) -> Exchange:
     """A switchboard with nobody on the line; its `start` begins to place what is accepted."""
-    faults = Faults()
+    faults = Faults(lambda fault, phone: ledger.write("fault", kind=fault.kind, to=phone))
     return Exchange(
         config,
         clock=clock,

@@ -81,7 +81,9 @@ class CallRoutes:
         if status:
             raise Refused(400, "status parameter is invalid")
         fits = cdr_filter(query, exchange.clock.now())
-        found = [call for call in exchange.readable() if fits(call)]
+        numbers = query.get("to_number", "")
+        only = phone if numbers and "<" not in numbers else None
+        found = [call for call in exchange.readable(only) if fits(call)]
         shown, meta = page_of(request, found, cursor_paging=exchange.config.cursor_paging)
         return reply(meta=meta, objects=[self._cdr(call) for call in shown])
 
@@ -93,7 +95,7 @@ class CallRoutes:
             if uuid not in calls:
                 raise Refused(404, NOT_FOUND)
             return reply_object(live_object(calls[uuid]))
-        found = next((call for call in exchange.readable() if call.call_uuid == uuid), None)
+        found = exchange.readable_call(uuid)
         if found is None:
             raise Refused(404, NOT_FOUND)
         return reply_object(self._cdr(found))
@@ -173,11 +175,10 @@ class CallRoutes:
         self, request: web.Request, fault: Fault, calls: list[Call], fired: bool
     ) -> web.Response:
         """Faults whose calls are placed all the same."""
+        await asyncio.sleep(fault.delay_s)
         if fault.kind is FaultKind.RESET_AFTER_PLACING:
             return _reset(request)
-        if fault.kind is FaultKind.LATE_REPLY:
-            await asyncio.sleep(fault.delay_s)
-        elif fault.kind is FaultKind.NO_REQUEST_UUID:
+        if fault.kind is FaultKind.NO_REQUEST_UUID:
             return reply(201, message="call fired")
         elif fault.kind is FaultKind.UUID_ARRAY:
             return reply(201, message="call fired", request_uuid=[c.request_uuid for c in calls])
