@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test up bench bench-agent lint lock
+.PHONY: demo test up bench bench-agent bench-crash lint lock
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -27,6 +27,11 @@ bench: $(READY)
 bench-agent: $(READY)
 	@$(BIN)/python -m tests.benchmarks.agent
 	@$(BIN)/python -m tests.benchmarks.faulted_calls
+
+# 10,000 attempts under SIGKILL and every fault of the carrier; at most 25 minutes. CRASH takes the
+# options of `python -m tests.benchmarks.crash --help`, such as CRASH="--seed 7 --attempts 500".
+bench-crash: $(READY)
+	@$(BIN)/python -m tests.benchmarks.crash $(CRASH)
 
 # uv when it is there (seconds), plain pip when it is not (under a minute); hashes either way.
 $(READY): requirements.lock pyproject.toml

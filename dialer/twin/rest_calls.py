@@ -47,7 +47,7 @@ class CallRoutes:
             phone = normal_phone(text(body, "to").split("<")[0])
             return await self._place(request, body, phone)
         except Refused as refused:
-            self._note_refusal(phone, refused.status, refused.error)
+            self._note_refusal(body, phone, refused.status, refused.error)
             raise
 
     async def _place(self, request: web.Request, body: Body, phone: str) -> web.Response:
@@ -55,7 +55,7 @@ class CallRoutes:
         wanted = parse_make_call(body, exchange.config.numbers)
         fault = exchange.faults.take_any(PLACING_FAULTS, phone)
         if fault is not None and fault.kind in REFUSING_FAULTS:
-            return self._fail(request, fault, phone)
+            return self._fail(request, body, fault, phone)
         exchange.check_capacity(len(wanted.to))
         calls, fired = exchange.accept(wanted)
         if fault is not None:
@@ -63,8 +63,14 @@ class CallRoutes:
             return await self._reply_wrongly(request, fault, calls, fired)
         return _accepted(calls, fired)
 
-    def _note_refusal(self, phone: str, status: int, reason: str) -> None:
-        self._exchange.ledger.write("refused", to=phone, status=status, reason=reason)
+    def _note_refusal(self, body: Body, phone: str, status: int, reason: str) -> None:
+        self._exchange.ledger.write(
+            "refused",
+            to=phone,
+            status=status,
+            reason=reason,
+            answer_url=str(body.get("answer_url", "")),
+        )
 
     async def listing(self, request: web.Request) -> web.StreamResponse:
         exchange, query = self._exchange, request.query
@@ -152,7 +158,7 @@ class CallRoutes:
         exchange = self._exchange
         return cdr(call, exchange.clock, exchange.wording, exchange.config.auth_id)
 
-    def _fail(self, request: web.Request, fault: Fault, phone: str) -> web.Response:
+    def _fail(self, request: web.Request, body: Body, fault: Fault, phone: str) -> web.Response:
         """Faults that place nothing."""
         if fault.kind is FaultKind.RATE_LIMITED:
             raise Refused(429, "Too many requests, slow down")
@@ -161,7 +167,7 @@ class CallRoutes:
         status = fault.status
         if fault.kind is FaultKind.REDIRECT_REPLY and not 300 <= status < 400:
             status = 302
-        self._note_refusal(phone, status, fault.kind)
+        self._note_refusal(body, phone, status, fault.kind)
         if fault.kind is FaultKind.UNAUTHORISED:
             return web.Response(status=401, text="Unauthorized")
         if fault.kind is FaultKind.RESET_BEFORE_PLACING:

@@ -1,0 +1,1 @@
+"""The crash harness: the product as real processes against the twin, killed again and again."""

@@ -1,0 +1,120 @@
+"""The twin's ledger, read from its file: what was asked, what rang and how it ended."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+Entry = Mapping[str, Any]
+
+_ATTEMPT = re.compile(r"/plivo/([0-9a-f-]{36})/")
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Books:
+    """Every entry of one run, sorted out. Attempts are known by the id in their answer_url."""
+
+    entries: Sequence[Entry]
+    requests: dict[UUID, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    rings: dict[UUID, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    refused: list[Entry] = field(default_factory=list)
+    ended: dict[str, Entry] = field(default_factory=dict)  # by call_uuid
+    answered: dict[str, Entry] = field(default_factory=dict)
+    callbacks: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    faults: Counter[str] = field(default_factory=Counter)
+    dialled: set[str] = field(default_factory=set)  # call_uuids that left the queue, and legs
+    most_up: int = 0
+    most_cps: int = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Books:
+        with path.open(encoding="utf-8") as file:
+            books = cls([json.loads(line) for line in file])
+        for entry in books.entries:
+            books._take(entry)
+        books.most_cps = most_in_a_second(
+            at_of(each) for some in books.requests.values() for each in some
+        )
+        books.most_up = books._most_up()
+        return books
+
+    def _take(self, entry: Entry) -> None:
+        match entry["event"]:
+            case "request":
+                self.requests[attempt_of(entry)].append(entry)
+            case "ring":
+                self.rings[attempt_of(entry)].append(entry)
+                self.dialled.add(entry["call_uuid"])
+            case "leg":
+                self.dialled.add(entry["call_uuid"])
+            case "refused":
+                self.refused.append(entry)
+            case "ended":
+                self.ended[entry["call_uuid"]] = entry
+            case "answered":
+                self.answered[entry["call_uuid"]] = entry
+            case "callback":
+                self.callbacks[entry["call_uuid"]].append(entry)
+            case "fault":
+                self.faults[entry["kind"]] += 1
+
+    def _most_up(self) -> int:
+        up = most = 0
+        for entry in self.entries:
+            if entry["event"] in ("ring", "leg"):
+                up += 1
+                most = max(most, up)
+            elif entry["event"] == "ended" and entry["call_uuid"] in self.dialled:
+                up -= 1
+        return most
+
+    def phones_up_twice(self) -> list[str]:
+        """Phones that had two calls at once."""
+        up: Counter[str] = Counter()
+        twice = []
+        for entry in self.entries:
+            if entry["event"] == "ring":
+                up[entry["to"]] += 1
+                if up[entry["to"]] > 1:
+                    twice.append(entry["to"])
+            elif entry["event"] == "ended" and entry["call_uuid"] in self.dialled:
+                up[entry["to"]] -= 1
+        return twice
+
+    def about(self, attempt: UUID, phone: str) -> list[Entry]:
+        """Everything about one attempt or its phone, for a trace."""
+        uuids = {
+            entry["call_uuid"]
+            for some in (self.requests.get(attempt, []), self.rings.get(attempt, []))
+            for entry in some
+        }
+        return [e for e in self.entries if e.get("to") == phone or e.get("call_uuid") in uuids]
+
+
+def attempt_of(entry: Entry) -> UUID:
+    found = _ATTEMPT.search(entry["answer_url"])
+    assert found is not None, entry
+    return UUID(found[1])
+
+
+def at_of(entry: Entry) -> datetime:
+    return datetime.fromisoformat(entry["at"])
+
+
+def most_in_a_second(times: Iterable[datetime]) -> int:
+    """The most instants that any second held."""
+    ordered = sorted(times)
+    most = first = 0
+    for last, at in enumerate(ordered):
+        while ordered[first] <= at - _SECOND:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
