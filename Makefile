@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test up bench bench-agent bench-crash lint lock
+.PHONY: demo test up bench bench-agent bench-crash lint lock test-exhaustive
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -16,6 +16,10 @@ up: $(READY)
 
 test: lint
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
+
+# The law beside a naive reading of it at every minute of a year in every zone; about an hour.
+test-exhaustive: $(READY)
+	@COMPLIANCE_EVERY_MINUTE=1 $(BIN)/python -m pytest -q -n auto tests/unit/test_compliance_naive.py
 
 lint: $(READY)
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy

@@ -20,6 +20,7 @@ from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir, secret_of
 from dialer.app.talking import Talking, open_providers
 from dialer.app.twin_process import at_twin, noted_url, own_twin
+from dialer.compliance.packs import require_packs
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
@@ -222,10 +223,14 @@ def keys_of(settings: Settings) -> Keys:
 
 
 def law_of(settings: Settings, keys: Keys) -> Law:
+    """Return the law of a process; `InvalidInput` for a bad pack among the operator's own."""
+    folders = (Path(settings.data_dir) / "packs",)
+    require_packs(folders)
     return Law(
         keys=keys,
         engine_version=dialer.__version__,
         host=f"{socket.gethostname()}:{os.getpid()}",
+        pack_folders=folders,
         missing_keys=missing_speech_keys(settings),
     )
 

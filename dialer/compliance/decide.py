@@ -7,14 +7,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dialer.compliance import schema
-from dialer.compliance.case import Case, finding
+from dialer.compliance.case import Case
 from dialer.compliance.facts import Facts, Narrowing
 from dialer.compliance.numbering import NON_GEOGRAPHIC, Number, read_number
 from dialer.compliance.packs import Pack
 from dialer.compliance.plan import PackRule, Plan, active_on, make_plan
 from dialer.compliance.preferences import NO_PREFERENCES, Preferences
 from dialer.compliance.rules_consent import check_consent, check_consent_age
-from dialer.compliance.rules_history import cap_opens_at, gap_opens_at
+from dialer.compliance.rules_history import check_cap, check_gap, closed_spans
 from dialer.compliance.rules_register import check_register, window_preferences
 from dialer.compliance.rules_sender import check_caller, check_declaration, check_event_age
 from dialer.compliance.verdict import RANK, TIME_REASONS, Finding, PackRef, Verdict
@@ -160,7 +160,7 @@ def _judge_number(
         yield Finding("NUMBER_INVALID", None, None, "No such number; give it in full, +91…")
     elif problem := _stack_problem(packs):
         yield Finding("NO_RULE_PACK", None, None, problem)
-    elif {number.kind, facts.number_type} & NON_GEOGRAPHIC:
+    elif {number.kind, (facts.number_type or "").lower()} & NON_GEOGRAPHIC:
         detail = f"Not a person's line ({facts.number_type or number.kind})."
         yield Finding("NON_GEOGRAPHIC_NUMBER", None, None, detail)
     elif not zones:
@@ -196,19 +196,16 @@ def _judge(facts: Facts, plan: Plan, zones: tuple[ZoneInfo, ...], now: datetime)
     for pack in active.windowless:
         detail = f"{pack.id} has no calling window for {facts.category}, so it allows none."
         findings.append(Finding("NO_WINDOW_RULE", None, pack.id, detail))
-    opens_at = now
     for entry in active.rules:
-        waits_until = _check(entry, case, findings)
-        if waits_until is not None and waits_until > opens_at:
-            opens_at = waits_until
+        findings += _check(entry, case)
     schedule = make_schedule(plan.windows, zones, window_preferences(case), facts.narrowing)
     if not is_open(schedule, second):
-        # Closed denies even if no rule could be named for it.
-        findings += list(closed_now(schedule, second)) or [_CLOSED]
+        findings += closed_now(schedule, second)
+        if not findings:  # closed denies even if no rule can be named for it
+            findings.append(_CLOSED)
     if findings:
-        return _denied(
-            findings, _opening(schedule, opens_at, findings), zones, plan.refs, active.evaluated
-        )
+        opening = _opening(plan, schedule, case, findings)
+        return _denied(findings, opening, zones, plan.refs, active.evaluated)
     ends = closes_at(schedule, second)
     return Verdict(
         allowed=True,
@@ -224,54 +221,45 @@ def _judge(facts: Facts, plan: Plan, zones: tuple[ZoneInfo, ...], now: datetime)
     )
 
 
-def _check(entry: PackRule, case: Case, findings: list[Finding]) -> datetime | None:
-    """Ask one rule; return the instant it waits for if it is a rule of time that denies."""
+def _check(entry: PackRule, case: Case) -> Iterable[Finding]:
+    """Ask one rule that is no window."""
     match entry.rule:
         case schema.ConsentNeeded() as rule:
-            findings += check_consent(entry, rule, case)
+            return check_consent(entry, rule, case)
         case schema.ConsentAge() as rule:
-            findings += check_consent_age(entry, rule, case)
+            return check_consent_age(entry, rule, case)
         case schema.Dnc() as rule:
-            findings += check_register(entry, rule, case)
+            return check_register(entry, rule, case)
         case schema.Cli() as rule:
-            findings += check_caller(entry, rule, case)
+            return check_caller(entry, rule, case)
         case schema.DialerDeclaration() as rule:
-            findings += check_declaration(entry, rule, case)
+            return check_declaration(entry, rule, case)
         case schema.EventAge() as rule:
-            findings += check_event_age(entry, rule, case)
+            return check_event_age(entry, rule, case)
         case schema.Cap() as rule:
-            detail = f"At most {rule.max} {rule.counts} in {rule.period}."
-            return _wait(cap_opens_at(rule, case), entry, "ATTEMPT_CAP", detail, case, findings)
+            return check_cap(entry, rule, case)
         case schema.Gap() as rule:
-            detail = f"At least {rule.min_gap} after the last {rule.after}."
-            return _wait(gap_opens_at(rule, case), entry, "MIN_GAP", detail, case, findings)
-    return None
+            return check_gap(entry, rule, case)
+    raise AssertionError(f"{entry.rule.id} decides nothing")
 
 
-def _wait(
-    opens_at: datetime | None,
-    entry: PackRule,
-    code: str,
-    detail: str,
-    case: Case,
-    findings: list[Finding],
+def _opening(
+    plan: Plan, schedule: Schedule, case: Case, findings: list[Finding]
 ) -> datetime | None:
-    if opens_at is None or opens_at <= case.now:
-        return None
-    findings.append(finding(entry, code, detail))
-    return opens_at
-
-
-def _opening(schedule: Schedule, opens_at: datetime, findings: list[Finding]) -> datetime | None:
     """Return the first instant all rules of time pass, None if waiting alone does not help."""
     if any(found.code not in TIME_REASONS for found in findings):
         return None
-    second = next_open(schedule, epoch_s(opens_at))
-    if second is None:
-        detail = f"No instant in {SEARCH_DAYS} days is inside every window of every zone."
-        findings.append(Finding("NO_COMMON_WINDOW", None, None, detail))
-        return None
-    return max(opens_at, instant(second))
+    waits = closed_spans(plan.rules, case)
+    at = case.now
+    while (second := next_open(schedule, epoch_s(at))) is not None:
+        opening = max(at, instant(second))
+        ends = [until for since, until in waits if since <= opening < until]
+        if not ends:
+            return opening
+        at = max(ends)
+    detail = f"No instant in {SEARCH_DAYS} days is inside every window of every zone."
+    findings.append(Finding("NO_COMMON_WINDOW", None, None, detail))
+    return None
 
 
 def _denied(

@@ -9,7 +9,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import timezone
 
-#: Kinds nobody lives at, or whose owner may be anywhere; phonenumbers' words in lower case.
+#: Kinds nobody lives at, or whose owner may be anywhere: phonenumbers' words in lower case, ours,
+#: and two of carriers' look-ups.
 NON_GEOGRAPHIC = frozenset(
     (
         "toll_free",
@@ -20,6 +21,8 @@ NON_GEOGRAPHIC = frozenset(
         "pager",
         "personal_number",
         "caller_series",
+        "non_geographic",
+        "premium",
     )
 )
 _INDIAN_MOBILE = re.compile(r"\+91[6-9][0-9]{9}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -95,6 +96,37 @@ def packs_by_hash(folders: Iterable[Path] = ()) -> dict[str, Pack]:
     return found
 
 
+def add_regions(packs: Sequence[Pack], folders: Sequence[Path] = ()) -> tuple[Pack, ...]:
+    """Return the packs and every known one for a region inside theirs: a pack with area codes
+    whose parent is among them. A call must pass every pack that applies, named or not."""
+    known, stack = _pack_files(folders), {pack.id: pack for pack in packs}
+    size = 0
+    while size != len(stack):  # a region may have regions of its own
+        size = len(stack)
+        for name in sorted(known.keys() - stack.keys()):
+            pack = _load(known[name])
+            if pack.header.area_codes and pack.header.parent in stack:
+                stack[name] = pack
+    return tuple(stack.values())
+
+
+def cautions(packs: Sequence[Pack], today: date) -> Iterator[str]:
+    """Say what a person should know before relying on these packs, a sentence each."""
+    for pack in packs:
+        if pack.header.status != "reviewed":
+            yield (
+                f"Rule pack {pack.id} ({pack.version}) has not been reviewed by a law owner; "
+                "have it signed off before live use."
+            )
+        used = {rule.calendar for rule in pack.rules_of(schema.Window)}
+        for name, days in pack.calendars.items():
+            if name in used and max(days, default=0) < day_of(today):
+                yield (
+                    f"Rule pack {pack.id}: calendar {name} has run out, so no holiday from "
+                    f"{today.isoformat()} on is known; add the new dates."
+                )
+
+
 def load_pack(path: Path) -> Pack:
     """Read one file; `InvalidInput` names the file, the place in it and what is wrong."""
     try:
@@ -123,6 +155,12 @@ def read_pack(raw: bytes, path: Path) -> Pack:
     )
 
 
+def require_packs(folders: Sequence[Path]) -> None:
+    """Raise `InvalidInput` for the first file of a user's folders that is no good pack."""
+    for path in _pack_files(folders).values():
+        _load(path)
+
+
 def _pack_files(folders: Iterable[Path]) -> dict[str, Path]:
     files = {path.stem: path for path in SHIPPED.glob("*.toml")}
     for folder in folders:
@@ -143,9 +181,13 @@ def _with_parents(pack_id: str, known: Mapping[str, Path]) -> list[Pack]:
         if any(pack.id == wanted for pack in line):
             raise InvalidInput(f"rule pack {wanted!r} is its own ancestor; correct `parent`")
         path = known[wanted]
-        line.append(_load_shipped(path) if path.parent == SHIPPED else load_pack(path))
+        line.append(_load(path))
         wanted = line[-1].header.parent
     return line
+
+
+def _load(path: Path) -> Pack:
+    return _load_shipped(path) if path.parent == SHIPPED else load_pack(path)
 
 
 @lru_cache(maxsize=64)
@@ -160,6 +202,8 @@ def _check(found: schema.PackFile, path: Path) -> None:
         raise ValueError(f"pack.id is {header.id!r}, so the file must be {header.id}.toml")
     if header.default_action == "defer_to_parent" and header.parent is None:
         raise ValueError("pack.default_action is defer_to_parent, but there is no pack.parent")
+    if (header.status == "reviewed") != (header.reviewed_by is not None):
+        raise ValueError('pack.status is "reviewed" exactly if pack.reviewed_by says by whom')
     for place, rule in enumerate(found.rule):
         if rule.id in ids[:place]:
             raise ValueError(f"rule[{place}].id {rule.id!r} is used twice")

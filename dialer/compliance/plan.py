@@ -54,11 +54,13 @@ class Active:
     """The part of a plan in effect on given local days, in stack order.
 
     windowless: packs that must have a window rule and have none in effect.
+    extensible: ids of packs with a window that bands switched on may extend.
     """
 
     rules: tuple[PackRule, ...]
     ages: tuple[schema.ConsentAge, ...]
     windowless: tuple[Pack, ...]
+    extensible: frozenset[str]
     evaluated: tuple[str, ...]
 
 
@@ -98,6 +100,11 @@ def active_on(plan: Plan, first_day: int, last_day: int) -> Active:
         rules=tuple(entry for entry in bound if not isinstance(entry.rule, schema.Window)),
         ages=tuple(entry.rule for entry in bound if isinstance(entry.rule, schema.ConsentAge)),
         windowless=windowless,
+        extensible=frozenset(
+            windows.pack_id
+            for windows in plan.windows
+            if any(rule.may_extend for rule in windows.rules)
+        ),
         evaluated=tuple(entry.rule.id for entry in bound),
     )
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from dialer.compliance.case import Case, finding
 from dialer.compliance.durations import after, parse_duration
 from dialer.compliance.facts import Scrub
-from dialer.compliance.plan import PackRule
+from dialer.compliance.plan import MODES, PackRule
 from dialer.compliance.preferences import NO_PREFERENCES, Preferences, parse_verdict
 from dialer.compliance.rules_consent import live_kinds
 from dialer.compliance.schema import SAME_LOCAL_DAY, Dnc
@@ -31,20 +31,24 @@ def read_scrub(case: Case) -> Preferences | None:
 def window_preferences(case: Case) -> Preferences:
     """Return the preferences that shape windows.
 
-    What is switched off counts however old the scrub; what is switched on opens hours, so it
-    needs a register rule that finds the scrub fresh now.
+    What is switched off counts however old the scrub; what is switched on opens hours, so every
+    register rule must find the scrub fresh now, and each pack that lets hours be opened must have
+    one: another pack's register says nothing about its bands.
     """
     preferences = read_scrub(case)
     if preferences is None:
         return NO_PREFERENCES
     if not preferences.bands_on or case.facts.scrub is None:
         return preferences
-    fresh = [
-        is_fresh(entry, entry.rule, case.facts.scrub, case)
-        for entry in case.active.rules
-        if isinstance(entry.rule, Dnc)
-    ]
-    return preferences if fresh and all(fresh) else preferences.without_extension()
+    with_register = set()
+    for entry in case.active.rules:
+        if isinstance(entry.rule, Dnc):
+            if not is_fresh(entry, entry.rule, case.facts.scrub, case):
+                return preferences.without_extension()
+            with_register.add(entry.pack.id)
+    if case.active.extensible <= with_register:
+        return preferences
+    return preferences.without_extension()
 
 
 def is_fresh(entry: PackRule, rule: Dnc, scrub: Scrub, case: Case) -> bool:
@@ -80,8 +84,9 @@ def check_register(entry: PackRule, rule: Dnc, case: Case) -> Iterator[Finding]:
         what = "the campaign's sector is not known" if sector is None else f"sector {sector}"
         detail = f"The subscriber blocked sectors on {rule.list}: {what}."
         yield finding(entry, "PREF_CATEGORY_BLOCKED", detail)
-    if case.facts.mode in preferences.modes_off:
-        detail = f"The subscriber blocked calls of mode {case.facts.mode} on {rule.list}."
+    mode = case.facts.mode
+    if mode in preferences.modes_off or (preferences.modes_off and mode not in MODES):
+        detail = f"The subscriber blocked modes on {rule.list}: this call's is {mode}."
         yield finding(entry, "PREF_MODE_BLOCKED", detail)
 
 

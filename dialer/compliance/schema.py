@@ -230,6 +230,9 @@ class Zones(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):
+    """``reviewed_on``: when its sources were last read; ``status`` and ``reviewed_by``: whether a
+    law owner signed it off, and who. A pack that says nothing of it was not reviewed."""
+
     schema: Literal[1]
     id: Name
     version: Annotated[str, Meta(min_length=1)]
@@ -245,6 +248,8 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True):
     split_zone_area_codes: dict[str, tuple[str, ...]] = {}
     sectors: dict[str, str] = {}
     modes: dict[str, str] = {}
+    status: Literal["not_reviewed", "reviewed"] = "not_reviewed"
+    reviewed_by: Annotated[str, Meta(min_length=1)] | None = None
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):

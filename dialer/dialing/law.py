@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from dialer.compliance.packs import Pack, find_packs, packs_by_hash
+from dialer.compliance.packs import Pack, add_regions, cautions, find_packs, packs_by_hash
 from dialer.domain.definition import Definition
 from dialer.errors import DialerError, FieldError, InvalidInput
 from dialer.keys import Keys
@@ -25,12 +26,15 @@ class Law:
     missing_keys: tuple[str, ...] = ()
 
     def packs_of(self, definition: Definition) -> Sequence[Pack]:
-        """Return the campaign's packs, parents first."""
+        """Return the campaign's packs, parents first, with those of the regions inside them."""
         return _packs(tuple(definition.campaign.rule_packs), self.pack_folders)
 
     def packs_at_hand(self) -> Mapping[str, Pack]:
         """Return every pack by its hash, older versions in the operator's folders too."""
         return packs_by_hash(self.pack_folders)
+    def cautions(self, definition: Definition, now: datetime) -> list[str]:
+        """Say what a person should know of the campaign's packs before relying on them."""
+        return list(cautions(self.packs_of(definition), now.date()))
 
     def require_packs(self, definition: Definition, *, source: str) -> None:
         """Refuse a definition whose packs do not exist, naming those that do."""
@@ -43,7 +47,7 @@ class Law:
 
 @lru_cache(maxsize=64)
 def _packs(ids: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Pack, ...]:
-    return find_packs(ids, folders)
+    return add_regions(find_packs(ids, folders), folders)
 
 
 def loaded_packs(definition: Definition) -> Sequence[Pack]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from dialer.compliance.facts import (
     PastAttempt,
     Scrub,
 )
-from dialer.compliance.packs import find_packs
+from dialer.compliance.packs import SHIPPED, Pack, add_regions, find_packs, read_pack
 from tests.unit.compliance_facts import (
     NOON,
     PROMO,
@@ -192,3 +193,52 @@ def test_an_area_code_of_two_zones_is_in_both() -> None:
     gary = replace(US, phone="+12198812368", scrub=Scrub(NOON, "clear"))
     verdict = ask(gary, US_NOON, find_packs(["us"]))
     assert {"America/Chicago", "America/Indiana/Indianapolis"} <= set(verdict.zones)
+
+
+CAP = "enabled = false                  # no statutory cap found; turn on per tenant"
+
+
+def test_the_next_instant_minds_a_cap_that_only_begins_or_ends_on_the_way() -> None:
+    night = NOON - timedelta(hours=11)  # 01:00 in India, Monday 23 November
+    calls = tuple(PastAttempt(night - timedelta(minutes=minutes)) for minutes in (1, 2, 3))
+    facts = replace(SERVICE, history=calls)
+    text = (SHIPPED / "in.toml").read_text(encoding="utf-8").replace(CAP, "")
+    tail = text.index('id = "in.cap.policy"')
+
+    def dated(dates: str) -> tuple[Pack, ...]:
+        changed = text[tail:].replace("effective_from = 2026-01-01", dates, 1)
+        return (read_pack((text[:tail] + changed).encode(), Path("in.toml")),)
+
+    opening = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)  # 09:00
+    open_ended = ask(facts, night, dated("effective_from = 2026-01-01"))
+    assert open_ended.codes == ("OUTSIDE_HOURS", "ATTEMPT_CAP")
+    assert open_ended.next_allowed_at == opening + timedelta(days=1)
+    ends = dated("effective_from = 2026-01-01\neffective_to = 2026-11-22")
+    assert ask(facts, night, ends).next_allowed_at == opening
+    begun = tuple(PastAttempt(night - timedelta(hours=2) + SECOND * n) for n in range(3))
+    earlier = replace(facts, history=begun)  # on the 22nd, before midnight
+    asked_at = night - timedelta(hours=1, minutes=30)
+    begins = dated("effective_from = 2026-11-23")
+    assert ask(earlier, asked_at, begins).codes == ("OUTSIDE_HOURS",)
+    assert ask(earlier, asked_at, begins).next_allowed_at == opening
+    rolling = text[tail:].replace('period_type = "calendar_day"', 'period_type = "rolling"', 1)
+    late = rolling.replace("effective_from = 2026-01-01", "effective_from = 2026-11-23", 1)
+    packs = (read_pack((text[:tail] + late).encode(), Path("in.toml")),)
+    verdict = ask(earlier, asked_at, packs)
+    assert verdict.codes == ("OUTSIDE_HOURS",)
+    assert verdict.next_allowed_at == opening + timedelta(days=1)
+
+
+def test_a_mode_nobody_knows_is_blocked_by_whoever_blocked_a_mode() -> None:
+    said = replace(PROMO, scrub=Scrub(NOON, "mode_off:voice"))
+    assert ask(said).allowed
+    assert ask(replace(said, mode="hologram")).codes == ("PREF_MODE_BLOCKED",)
+
+
+def test_a_region_inside_a_named_pack_binds_without_being_named() -> None:
+    assert [pack.id for pack in add_regions(find_packs(["in"]))] == ["in"]
+    packs = add_regions(find_packs(["us"]))
+    assert [pack.id for pack in packs] == ["us", "us-fl"]
+    evening = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)  # 20:30 in Tampa
+    clear = replace(US, phone="+18135552368", scrub=Scrub(NOON, "clear"))
+    assert ask(clear, evening, packs).rule_id == "us-fl.window"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from dialer.compliance.durations import Duration, after, parse_duration
-from dialer.compliance.packs import SHIPPED, find_packs, load_pack, read_pack
+from dialer.compliance.packs import (
+    SHIPPED,
+    cautions,
+    find_packs,
+    load_pack,
+    read_pack,
+    require_packs,
+)
 from dialer.compliance.preferences import parse_verdict
 from dialer.compliance.schema import CircuitBreaker
 from dialer.errors import InvalidInput, NotFound
@@ -49,6 +56,29 @@ def test_a_pack_cannot_be_its_own_ancestor(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(INDIA.replace('id = "in"', 'id = "x"\nparent = "x"', 1))
     with pytest.raises(InvalidInput, match="its own ancestor"):
         find_packs(["x"], [tmp_path])
+
+
+def test_a_pack_says_that_no_law_owner_reviewed_it_and_when_its_holidays_end(
+    tmp_path: Path,
+) -> None:
+    found = find_packs(["in", "gb"])
+    said = [*cautions(found, date(2026, 11, 23))]
+    assert len(said) == 2 and all("has not been reviewed by a law owner" in one for one in said)
+    later = [*cautions(found, date(2027, 3, 30))]
+    assert [one for one in later if one not in said] == [
+        "Rule pack gb: calendar GB-EAW has run out, so no holiday from 2027-03-30 on is known; "
+        "add the new dates."
+    ]
+    signed = INDIA.replace('"not_reviewed"', '"reviewed"\nreviewed_by = "A. Nyayadhish"')
+    (tmp_path / "mine.toml").write_text(signed.replace('id = "in"', 'id = "mine"', 1))
+    assert [*cautions(find_packs(["mine"], [tmp_path]), date(2026, 11, 23))] == []
+
+
+def test_a_bad_pack_in_the_folder_is_found_before_anything_is_asked(tmp_path: Path) -> None:
+    require_packs([tmp_path, tmp_path / "none"])
+    (tmp_path / "bad.toml").write_text("[pack]\n")
+    with pytest.raises(InvalidInput, match=r"bad\.toml: .*`schema`"):
+        require_packs([tmp_path])
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
@@ -94,6 +124,9 @@ WRONG = [
     ('period = "P1D"', 'period = "PT24H"', "period must be whole days"),
     ('severity = "block"', 'severity = "block', "in.toml: "),
     ('title = "India', 'titel = "India', "titel"),
+    ('status = "not_reviewed"', 'status = "signed"', r"pack\.status"),
+    ('status = "not_reviewed"', 'status = "reviewed"', "pack.reviewed_by says by whom"),
+    ('status = "not_reviewed"', 'reviewed_by = "A. Nyayadhish"', "pack.reviewed_by says by whom"),
 ]
 
 
