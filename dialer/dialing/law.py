@@ -32,6 +32,7 @@ class Law:
     def packs_at_hand(self) -> Mapping[str, Pack]:
         """Return every pack by its hash, older versions in the operator's folders too."""
         return packs_by_hash(self.pack_folders)
+
     def cautions(self, definition: Definition, now: datetime) -> list[str]:
         """Say what a person should know of the campaign's packs before relying on them."""
         return list(cautions(self.packs_of(definition), now.date()))

@@ -46,6 +46,8 @@ def judge(lead: SimpleNamespace, definition: Definition, scrub: Scrub | None = N
         each["number"]: SimpleNamespace(**each, last_used_at=None) for each in body["caller_ids"]
     }
     sender = SimpleNamespace(
+        peid=body["peid"],
+        tmid=body["tmid"],
         a2p_reference=body["a2p"]["reference"],
         a2p_declared_on=date.fromisoformat(body["a2p"]["declared_on"]),
         a2p_objective=body["a2p"]["objective"],
