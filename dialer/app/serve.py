@@ -171,7 +171,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
         "end_asked": (_END_ASKED_EVERY_S, lambda: end_asked(runtime.db, context.carrier)),
-        "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier)),
+        "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier, bounds)),
         "inbound": (
             _INBOUND_EVERY_S,
             lambda: end_lost_inbound(runtime.db, context.carrier, bounds.lookup),

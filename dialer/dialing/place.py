@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
@@ -15,9 +14,9 @@ from dialer.dialing.claim import Intended
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
-from dialer.domain.campaign import MAY_TEST_CALL, CampaignState
 from dialer.domain.definition import Definition
 from dialer.domain.pacing import Turnstile
+from dialer.domain.placing import Readiness, post_before, why_not
 from dialer.errors import IllegalTransition
 from dialer.keys import Keys
 from dialer.providers.protocols import (
@@ -36,8 +35,6 @@ from dialer.store.engine import Database, Tx
 from dialer.store.suppressions import suppressed_among
 
 log = logging.getLogger(__name__)
-
-POST_WITHIN_S = 2.0  # a process that stalls longer between its commit and its POST must not dial
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +117,10 @@ async def place(
     request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
     if request is None:
         return
-    post_before, call = request
+    send_before, call = request
     if at_the_wire is not None:
         await at_the_wire()
-    if placing.monotonic() >= post_before:
+    if placing.monotonic() >= send_before:
         # We stood still too long to know that the law still allows it; nothing was sent.
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
         return
@@ -137,42 +134,38 @@ async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, Cal
     held = await ledger.hold(tx, attempt_id)
     if held is None or held.attempt.state != AttemptState.INTENDED:
         return None
-    refusal = await why_not(tx, held, is_draining=placing.is_draining())
+    refusal = await why_not_now(tx, held, is_draining=placing.is_draining())
     if refusal is not None:
         log.info("intent_refused", extra={"attempt_id": attempt_id, "refusal": refusal.value})
         await refuse(tx, held, refusal)
         return None
-    post_before = tx.now + timedelta(seconds=POST_WITHIN_S)
-    if held.attempt.window_ends_at is not None:
-        post_before = min(post_before, held.attempt.window_ends_at)
+    until = post_before(tx.now, held.attempt.window_ends_at)
     attempt = await ledger.change(
         tx,
         held,
         AttemptEvent.PLACE,
         placing_at=tx.now,
         placed_by=placing.name,
-        post_before=post_before,
+        post_before=until,
     )
     definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
     call = call_request(attempt_id, attempt.phone, attempt.caller_id, definition, placing.urls)
-    return tx.read_at + (post_before - tx.now).total_seconds(), call
+    return tx.read_at + (until - tx.now).total_seconds(), call
 
 
-async def why_not(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
-    """Re-read what may have changed since the claim; None means go."""
+async def why_not_now(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
+    """Re-read what may have changed since the claim and decide again; None means go."""
     attempt = held.attempt
-    if attempt.window_ends_at is not None and tx.now >= attempt.window_ends_at:
-        return Refusal.WINDOW_CLOSED
-    # Without its line it has given way to a call that was found ringing after all.
-    if tx.now >= attempt.valid_until or held.line_holder != attempt.id:
-        return Refusal.STALE
-    if await suppressed_among(tx, [attempt.phone], attempt.campaign_id):
-        return Refusal.SUPPRESSED
-    campaign = await campaigns.get(tx, attempt.campaign_id)
-    may_dial = MAY_TEST_CALL if attempt.is_test else {CampaignState.RUNNING}
-    if campaign.state not in may_dial:
-        return Refusal.CAMPAIGN_STOPPED
-    return Refusal.DRAINED if is_draining else None
+    found = Readiness(
+        valid_until=attempt.valid_until,
+        window_ends_at=attempt.window_ends_at,
+        holds_line=held.line_holder == attempt.id,
+        is_suppressed=bool(await suppressed_among(tx, [attempt.phone], attempt.campaign_id)),
+        campaign=(await campaigns.get(tx, attempt.campaign_id)).state,
+        is_test=attempt.is_test,
+        is_draining=is_draining,
+    )
+    return why_not(found, tx.now)
 
 
 def call_request(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 
-from dialer.dialing.place import why_not
+from dialer.dialing.place import why_not_now
+from dialer.dialing.search import (
+    NOT_ASKED,
+    UNCLEAR,
+    Sighting,
+    ids_of,
+    search,
+    sight_silent,
+)
 from dialer.dialing.settle import end_call, give_up, lock_to_pause, refuse
+from dialer.domain.absence import EVENT_OF_SIGHT, Absence, event_of_absence, judge_absence
 from dialer.domain.attempt import (
     AttemptEvent,
     AttemptState,
@@ -20,7 +29,7 @@ from dialer.domain.attempt import (
     Refusal,
     was_dropped,
 )
-from dialer.errors import ProviderError
+from dialer.errors import OverBudget, ProviderError
 from dialer.providers.protocols import CallControl, CarrierCall
 from dialer.settings import RecoveryBounds
 from dialer.store import attempts as ledger
@@ -35,44 +44,33 @@ S = AttemptState
 
 INTENT_GRACE = timedelta(seconds=1)  # the claiming process refuses its own stale intents first
 _AMBIGUOUS_PAUSE_S = 5.0  # between two searches for one ambiguous attempt
-_MOST_LOOKUPS = 40  # attempts a pass: three requests each stay inside 300 per 5 s
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Where the carrier has a call: ``queued``, ``ringing``, ``in_call``, ``finished``, absent."""
-
-    where: str
-    call: CarrierCall | None = None
-    call_uuid: str | None = None
-
-
-ABSENT = Sighting("absent")
+_MOST_SEARCHES = 40  # ambiguous attempts a pass
+_MOST_LOOKUPS = 500  # silent calls a pass: one look at the lists serves all that are up
+_AT_ONCE = 8  # repairs under way: a carrier answers in 0.2 s, and each takes several requests
 
 
 async def recover(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
     """One pass over everything overdue; returns how many attempts it moved on."""
     moved = await _refuse_stale_intents(db)
     moved += await _doubt_silent_placings(db, bounds)
-    ambiguous = await _lease(db, [S.AMBIGUOUS], _AMBIGUOUS_PAUSE_S * bounds.lookup / 20)
-
-    async def find(row: Any) -> int:
-        return await _resolve(db, bounds, row, await _search(db, carrier, bounds, row))
-
-    moved += await _each(ambiguous, find)
+    moved += await _find_ambiguous(db, carrier, bounds)
     moved += await _look_up_live(db, carrier, bounds)
     return moved
 
 
 async def _each(rows: Sequence[Any], repair: Callable[[Any], Awaitable[int]]) -> int:
-    """Repair row by row: one that cannot be repaired must not keep the others from it."""
-    moved = 0
-    for row in rows:
-        try:
-            moved += await repair(row)
-        except Exception as error:
-            log.error("attempt_not_recovered", extra={"attempt_id": row.id}, exc_info=error)
-    return moved
+    """Repair some rows at a time: one that cannot be repaired must not keep the others from it."""
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(row: Any) -> int:
+        async with room:
+            try:
+                return await repair(row)
+            except Exception as error:
+                log.error("attempt_not_recovered", extra={"attempt_id": row.id}, exc_info=error)
+                return 0
+
+    return sum(await asyncio.gather(*(one(row) for row in rows)))
 
 
 async def _refuse_stale_intents(db: Database) -> int:
@@ -92,7 +90,7 @@ async def _refuse_if_stale(tx: Tx, attempt_id: UUID) -> int:
     held = await ledger.hold(tx, attempt_id)
     if held is None or held.attempt.state != S.INTENDED:
         return 0
-    await refuse(tx, held, await why_not(tx, held) or Refusal.STALE)
+    await refuse(tx, held, await why_not_now(tx, held) or Refusal.STALE)
     return 1
 
 
@@ -112,24 +110,60 @@ async def _doubt(tx: Tx, attempt_id: UUID) -> int:
     return 1
 
 
-async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[Any]:
-    """Take attempts to look up, each by one process at a time; quiet for ``pause_s`` at least."""
+async def _find_ambiguous(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
+    pause_s = _AMBIGUOUS_PAUSE_S * bounds.lookup / 20
+    rows = await _lease(db, [S.AMBIGUOUS], bounds, pause_s, limit=_MOST_SEARCHES)
+
+    async def find(row: Any) -> int:
+        return await _resolve(db, bounds, row, await search(db, carrier, bounds, row))
+
+    return await _each(rows, find)
+
+
+async def _look_up_live(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
+    """Calls nobody told us the end of. A look at the lists serves all that are up; only those
+    that it does not show are asked for one by one."""
+    states = [S.PLACED, S.RINGING, S.IN_CALL]
+    rows = await _lease(db, states, bounds, bounds.lookup, limit=_MOST_LOOKUPS, early=0.5)
+    if not rows:
+        return 0
+    try:
+        alive: set[str] | None = {*await carrier.queued_calls(), *await carrier.live_calls()}
+    except OverBudget:
+        return 0
+    except ProviderError as error:
+        log.warning("carrier_lookup_failed", extra={"detail": str(error)})
+        alive = None
+
+    async def find(row: Any) -> int:
+        if alive is None or not alive.isdisjoint(ids_of(row)):
+            # Seen, or nothing is known: either way no absence, and any proof starts again.
+            is_counting = row.absent_since is not None
+            return await _resolve(db, bounds, row, UNCLEAR) if is_counting else 0
+        return await _resolve(db, bounds, row, await sight_silent(db, carrier, bounds, row))
+
+    return await _each(rows, find)
+
+
+async def _lease(
+    db: Database,
+    states: Sequence[S],
+    bounds: RecoveryBounds,
+    pause_s: float,
+    *,
+    limit: int,
+    early: float = 1.0,
+) -> Sequence[Any]:
+    """Take attempts to look up, each by one process at a time; quiet for ``pause_s`` at least, or
+    due for the second look of a proof.
+
+    early: once one is due, those are taken along that will be after this part of the pause.
+    """
 
     async def take(tx: Tx) -> Sequence[Any]:
-        before = tx.now - timedelta(seconds=pause_s)
-        due = (
-            select(a.id)
-            .where(
-                a.account_id == tx.account_id,
-                a.state.in_(states),
-                a.changed_at < before,
-                or_(a.looked_up_at.is_(None), a.looked_up_at < before),
-            )
-            .order_by(a.looked_up_at.nulls_first(), a.id)
-            .limit(_MOST_LOOKUPS)
-            .with_for_update(key_share=True, skip_locked=True)
-        )
-        ids = [row.id for row in await tx.all(due)]
+        ids = await _due(tx, states, bounds, pause_s, limit=1)
+        if ids:
+            ids = await _due(tx, states, bounds, pause_s * early, limit=limit)
         if not ids:
             return []
         rows: Sequence[Any] = (
@@ -145,102 +179,43 @@ async def _lease(db: Database, states: Sequence[S], pause_s: float) -> Sequence[
     return await db.run(take)
 
 
-async def _search(
-    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any
-) -> Sighting | None:
-    """Search all three lists for a call whose id we do not know; None if any list failed.
-
-    A phone has at most one live or ambiguous attempt, so a call to it that no other attempt
-    claims, begun about when we asked, is this one.
-    """
-    async with db.begin() as tx:
-        others = await _uuids_of_others(tx, row)
-    try:
-        for call_uuid in await carrier.queued_calls(row.phone):
-            if call_uuid not in others:
-                return Sighting("queued", call_uuid=call_uuid)
-        for call_uuid in await carrier.live_calls(row.phone):
-            if call_uuid not in others:
-                return await _sight_live(carrier, call_uuid)
-        begun_after = row.placing_at - timedelta(seconds=bounds.cdr_slack)
-        for call in await carrier.finished_calls(row.phone):
-            known = {call.call_uuid, call.request_uuid} & others
-            if not known and (call.begun_at is None or call.begun_at >= begun_after):
-                return Sighting("finished", call, call.call_uuid)
-    except ProviderError as error:
-        log.warning("carrier_lookup_failed", extra={"attempt_id": row.id, "detail": str(error)})
-        return None
-    return ABSENT
-
-
-async def _uuids_of_others(tx: Tx, row: Any) -> set[str]:
-    rows = await tx.all(
-        select(a.call_uuid, a.request_uuid).where(
-            a.account_id == tx.account_id, a.phone == row.phone, a.id != row.id
-        )
+async def _due(
+    tx: Tx, states: Sequence[S], bounds: RecoveryBounds, pause_s: float, *, limit: int
+) -> list[UUID]:
+    before = tx.now - timedelta(seconds=pause_s)
+    absence = timedelta(seconds=bounds.absence)
+    second_look = and_(
+        a.absent_since <= tx.now - absence, a.looked_up_at < a.absent_since + absence
     )
-    return {uuid for found in rows for uuid in found if uuid}
+    query = (
+        select(a.id)
+        .where(
+            a.account_id == tx.account_id,
+            a.state.in_(states),
+            a.changed_at < before,
+            or_(a.looked_up_at.is_(None), a.looked_up_at < before, second_look),
+        )
+        .order_by(a.looked_up_at.nulls_first(), a.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return [row.id for row in await tx.all(query)]
 
 
-async def _sight_live(carrier: CallControl, call_uuid: str) -> Sighting:
-    call = await carrier.live_call(call_uuid)
-    is_up = call is not None and call.status == "in-progress"
-    return Sighting("in_call" if is_up else "ringing", call, call_uuid)
-
-
-async def _look_up_live(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
-    """Calls nobody told us the end of. Two list requests serve them all."""
-    rows = await _lease(db, [S.PLACED, S.RINGING, S.IN_CALL], bounds.lookup)
-    if not rows:
+async def _resolve(db: Database, bounds: RecoveryBounds, row: Any, sighting: Sighting) -> int:
+    if sighting is NOT_ASKED:
         return 0
-    try:
-        alive: set[str] | None = {*await carrier.queued_calls(), *await carrier.live_calls()}
-    except ProviderError as error:
-        log.warning("carrier_lookup_failed", extra={"detail": str(error)})
-        alive = None
-
-    async def find(row: Any) -> int:
-        if alive is None or not alive.isdisjoint(_ids(row)):
-            # Seen, or nothing is known: either way no absence, and any proof starts again.
-            return 0 if row.absent_since is None else await _resolve(db, bounds, row, None)
-        return await _resolve(db, bounds, row, await _sight_silent(db, carrier, bounds, row))
-
-    return await _each(rows, find)
-
-
-def _ids(row: Any) -> list[str]:
-    return [one for one in dict.fromkeys((row.call_uuid, row.request_uuid)) if one]
-
-
-async def _sight_silent(
-    db: Database, carrier: CallControl, bounds: RecoveryBounds, row: Any
-) -> Sighting | None:
-    """Look for a call that is not alive under its ids. Until a callback has named its call id,
-    it may be alive or over under another (plivo.md §1.1), and is searched for by its number."""
-    try:
-        for uuid in _ids(row):
-            if (call := await carrier.finished_call(uuid)) is not None:
-                return Sighting("finished", call, call.call_uuid)
-    except ProviderError as error:
-        log.warning("carrier_lookup_failed", extra={"attempt_id": row.id, "detail": str(error)})
-        return None
-    return ABSENT if row.call_uuid else await _search(db, carrier, bounds, row)
-
-
-async def _resolve(
-    db: Database, bounds: RecoveryBounds, row: Any, sighting: Sighting | None
-) -> int:
     return await db.run(lambda tx: _apply(tx, bounds, row, sighting))
 
 
-async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting | None) -> int:
+async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting) -> int:
     """Move one attempt on by what the carrier showed, unless it moved meanwhile."""
-    call = None if sighting is None else sighting.call
+    call = sighting.call
     await lock_to_pause(tx, code=call.hangup_code if call else None)
     held = await ledger.hold(tx, seen.id)
     if held is None or held.attempt.state != seen.state:
         return 0
-    if sighting is None:
+    if sighting is UNCLEAR:
         await ledger.change(tx, held, absent_since=None)
         return 0
     if sighting.where == "absent":
@@ -257,14 +232,9 @@ async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting |
     if sighting.where == "finished" and call is not None:
         await _end(tx, held, call, ids)
     else:
-        events = {
-            "queued": AttemptEvent.ACCEPT,
-            "ringing": AttemptEvent.RING,
-            "in_call": AttemptEvent.ANSWER,
-        }
         if sighting.where == "in_call":
             ids["answered_at"] = held.attempt.answered_at or tx.now
-        await ledger.change(tx, held, events[sighting.where], **ids)
+        await ledger.change(tx, held, EVENT_OF_SIGHT[sighting.where], **ids)
     log.info("attempt_recovered", extra={"attempt_id": seen.id, "found": sighting.where})
     return 1
 
@@ -287,19 +257,23 @@ async def _count_absence(tx: Tx, held: Held, bounds: RecoveryBounds, *, asked_at
     asked_at: when this search began. A search may take long; what it proves is no newer.
     """
     attempt = held.attempt
-    placing_at: datetime = attempt.placing_at or attempt.created_at
-    if asked_at - placing_at < timedelta(seconds=bounds.first_absence):
-        return 0
-    if attempt.absent_since is None:
+    state = AttemptState(attempt.state)
+    absence = judge_absence(
+        state,
+        asked_at=asked_at,
+        placing_at=attempt.placing_at or attempt.created_at,
+        changed_at=attempt.changed_at,
+        absent_since=attempt.absent_since,
+        bounds=bounds,
+    )
+    if absence is Absence.FIRST:
         await ledger.change(tx, held, absent_since=tx.now)
-        return 0
-    if asked_at - attempt.absent_since < timedelta(seconds=bounds.absence):
+    if absence is not Absence.PROVED:
         return 0
     log.warning("attempt_absent", extra={"attempt_id": attempt.id, "state": attempt.state})
-    if attempt.state == S.AMBIGUOUS:
+    if event_of_absence(state) is AttemptEvent.FIND_ABSENT:
         await give_up(tx, held)
-    else:
-        # Accepted once, known nowhere now: it ended, and nobody can say how.
+    else:  # accepted once, known nowhere now: it ended, and nobody can say how
         unknown = HangupFacts(
             None, None, None, None, attempt.answered_at is not None, attempt.is_machine
         )

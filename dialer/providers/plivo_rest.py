@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import plivo
 import requests
@@ -24,6 +23,7 @@ from plivo.rest import client as sdk_client
 from requests.adapters import HTTPAdapter
 
 from dialer.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from dialer.providers.plivo_pages import PAGE, walk_ids, walk_rows
 from dialer.providers.plivo_records import (
     Application,
     OwnedNumber,
@@ -36,7 +36,8 @@ from dialer.providers.plivo_records import (
 from dialer.providers.plivo_values import tuned, without_numbers
 from dialer.providers.protocols import CarrierCall, Turns
 
-PAGE = 20  # the most Plivo gives at once
+_MOST_WALKS = 3  # of one list, until it stands still
+_CHANGES = "a list changes faster than its pages can be read"
 
 # These two end the life of something by its id, and Plivo reads an empty one as "all of them".
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -213,37 +214,39 @@ class PlivoRest:
         )
 
     async def _ids(self, status: str, to: str | None) -> Sequence[str]:
-        """Walk a live or queued list. It has no meta: stop at a short page or at nothing new."""
+        """Walk a live or queued list, which has no meta: stop at a short page or at nothing new.
+
+        The calls to one number are all there, or it is an error. The list of all calls changes
+        while its pages are read: who is in it is there, who is not may have been passed over.
+        """
         only = {"to_number": _wire(to)} if to else {}
-        found: dict[str, None] = {}
-        for offset in range(0, 100_000, PAGE):
+
+        async def page_at(offset: int) -> Sequence[str]:
             reply = await self._ask(partial(_list_calls, status=status, offset=offset, **only))
             page = reply.get("calls")
             if not isinstance(page, list):
                 raise ProviderUnavailable("plivo", f"the list of {status} calls has no calls field")
-            known = len(found)
-            found.update(dict.fromkeys(str(uuid) for uuid in page))
-            if len(page) < PAGE or len(found) == known:
-                break
-        return list(found)
+            return [str(uuid) for uuid in page]
+
+        for _ in range(_MOST_WALKS):
+            found, is_whole = await walk_ids(page_at)
+            if is_whole or to is None:
+                return found
+        raise ProviderUnavailable("plivo", _CHANGES)
 
     async def _pages(
         self, list_page: Callable[..., Any], max_pages: int = 500
     ) -> list[dict[str, Any]]:
         """Walk a list by ``meta.next``, which carries an offset or a cursor."""
-        rows: list[dict[str, Any]] = []
-        page: dict[str, Any] | None = {"offset": 0}
-        for _ in range(max_pages):
-            reply = await self._ask(partial(list_page, page=page))
-            objects = reply.get("objects")
-            if not isinstance(objects, list):
-                raise ProviderUnavailable("plivo", "a list came without its objects")
-            rows += [as_fields(row) for row in objects]
-            following = _next_page(reply)
-            if following is None or following == page or not objects:
+
+        async def read(page: dict[str, Any]) -> dict[str, Any]:
+            return await self._ask(partial(list_page, page=page))
+
+        for _ in range(_MOST_WALKS):
+            rows = await walk_rows(read, max_pages)
+            if rows is not None:
                 return rows
-            page = following
-        raise ProviderUnavailable("plivo", f"a list has more than {max_pages} pages")
+        raise ProviderUnavailable("plivo", _CHANGES)
 
     async def _end(self, ask: Callable[[Any], Any]) -> dict[str, Any] | None:
         """What ends or moves a call goes before every look-up."""
@@ -346,20 +349,6 @@ def _failure(status: int, body: bytes) -> ProviderError:
     if status in (408, 429) or status < 400 or status >= 500:
         return ProviderUnavailable("plivo", detail, status=status)
     return ProviderRejected("plivo", detail, status=status)
-
-
-def _next_page(reply: dict[str, Any]) -> dict[str, Any] | None:
-    following = as_fields(reply.get("meta")).get("next")
-    if not following:
-        return None
-    query = parse_qs(urlsplit(str(following)).query)
-    if "cursor" in query:
-        # An offset must not ride along: it would pin the walk to the first page.
-        return {"cursor": query["cursor"][0], "offset": None}
-    offset = query.get("offset", [""])[0]
-    if not offset.isdecimal():
-        raise ProviderUnavailable("plivo", "a list's next page has neither offset nor cursor")
-    return {"offset": int(offset)}
 
 
 def _require_id(name: str, value: str) -> None:

@@ -14,9 +14,10 @@ from dialer.dialing.claim import dial_pass
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.lifecycle import change_state
 from dialer.dialing.optout import suppress
-from dialer.dialing.place import POST_WITHIN_S, record_reply
+from dialer.dialing.place import record_reply
 from dialer.dialing.test_call import test_call as make_test_call
 from dialer.domain.campaign import CampaignState
+from dialer.domain.placing import POST_WITHIN
 from dialer.domain.retry import EnrolmentState
 from dialer.providers.protocols import RefusalReason, Refused
 from dialer.store import campaigns, enrolments
@@ -307,7 +308,9 @@ async def test_a_test_call_and_a_pause_do_not_wait_for_each_other(floor: Floor) 
 async def test_a_process_that_stood_still_after_its_commit_does_not_dial(floor: Floor) -> None:
     await floor.launch([ASHA])
     attempt_id = await floor.claim_one()
-    floor.placing = replace(floor.placing, monotonic=lambda: time.monotonic() + POST_WITHIN_S)
+    floor.placing = replace(
+        floor.placing, monotonic=lambda: time.monotonic() + POST_WITHIN.total_seconds()
+    )
     await floor.place(attempt_id)
     assert floor.carrier.placed == []
     found, lead = await floor.attempt(attempt_id), await floor.lead(ASHA)
@@ -324,7 +327,7 @@ async def test_a_process_that_stood_still_before_its_locks_does_not_dial(floor: 
         await lock_lines(tx, [ASHA])
         placed = asyncio.create_task(floor.place(attempt_id))
         await floor.blocked()
-        stood_s[0] = POST_WITHIN_S
+        stood_s[0] = POST_WITHIN.total_seconds()
     await placed
     assert floor.carrier.placed == []
     assert (await floor.attempt(attempt_id)).refusal == "stale"

@@ -43,12 +43,12 @@ async def test_a_call_still_in_the_carriers_queue_at_the_windows_end_is_recalled
     a = {i.phone: await floor.attempt(i.attempt_id) for i in intents}
     floor.carrier.queued = {"an id of the queue's own": ASHA}
     await floor.hear(a[MEENA].id, "ring")
-    assert await recall_late(floor.db, floor.carrier) == 0
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 0
     await floor.later(3)
-    assert await recall_late(floor.db, floor.carrier) == 1
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 1
     assert floor.carrier.ended == [("cancel", a[ASHA].request_uuid)]
     floor.carrier.queued = {}
-    assert await recall_late(floor.db, floor.carrier) == 0
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 0
     await floor.hear(a[ASHA].id, "hangup", HangupCauseCode="1000")
     assert (await floor.attempt(a[ASHA].id)).state == AttemptState.NEVER_PLACED
     lead = await floor.lead(ASHA)
@@ -62,6 +62,39 @@ async def test_a_carrier_that_does_not_answer_is_asked_again(floor: Floor) -> No
     floor.carrier.queued = {(await floor.attempt(attempt_id)).request_uuid: ASHA}
     await floor.later(3)
     floor.carrier.is_down = True
-    assert await recall_late(floor.db, floor.carrier) == 0
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 0
     floor.carrier.is_down = False
-    assert await recall_late(floor.db, floor.carrier) == 1
+    await floor.later(0.5)
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 1
+
+
+async def test_a_call_that_waits_too_long_in_the_queue_is_recalled_and_tried_again(
+    floor: Floor,
+) -> None:
+    """Minutes after its check it must not ring; one that left the queue is looked for once."""
+    await floor.launch([ASHA, RAVI])
+    intents = {intent.phone: intent.attempt_id for intent in await floor.claim()}
+    for attempt_id in intents.values():
+        await floor.place(attempt_id)
+    floor.carrier.queued = {"request-1": ASHA}
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 0, "it may be about to ring"
+    await floor.later(6)
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 1
+    found = await floor.attempt(intents[ASHA])
+    assert floor.carrier.ended == [("cancel", found.request_uuid)]
+    floor.carrier.queued = {}
+    await floor.hear(intents[ASHA], "hangup", HangupCauseCode="1000")
+    assert (await floor.lead(ASHA)).state == "waiting"
+    await floor.later(6)
+    floor.carrier.queued = {"a": RAVI}  # of another request: this one was seen outside
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 0
+    assert (await floor.attempt(intents[RAVI])).left_queue_at is not None
+
+
+async def test_a_cancelled_campaign_rings_nobody_out_of_the_queue(floor: Floor) -> None:
+    """Its calls may finish; what has not rung yet is none of them."""
+    campaign = await floor.launch([ASHA])
+    attempt_id = await floor.ring_one()
+    floor.carrier.queued = {(await floor.attempt(attempt_id)).request_uuid: ASHA}
+    await floor.ask(campaign, "cancelled")
+    assert await recall_late(floor.db, floor.carrier, floor.bounds) == 1

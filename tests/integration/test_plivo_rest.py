@@ -307,6 +307,56 @@ async def test_finished_calls_follow_the_pages_without_a_time_filter(kind: str) 
             await rest.finished_calls("+919876543210", max_pages=2)
 
 
+class Moving:
+    """60 records, oldest last, of which the walk wants all; between two pages it changes."""
+
+    def __init__(self, change: str, times: int) -> None:
+        self.rows = [cdr(number) for number in range(60)]
+        self.change, self.times, self.added = change, times, 100
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        start = int(request.query.get("offset", 0))
+        page = self.rows[start : start + 20]
+        following = start + 20 if start + 20 < len(self.rows) else None
+        if self.times:
+            self.times -= 1
+            self._move()
+        if request.query.get("status"):
+            return web.json_response({"calls": [row["call_uuid"] for row in page]})
+        link = following and f"{BASE}/Call/?limit=20&offset={following}"
+        return web.json_response({"meta": {"next": link}, "objects": page})
+
+    def _move(self) -> None:
+        if self.change == "taken_out":
+            del self.rows[:5]
+        else:
+            self.added += 1
+            self.rows.insert(0, cdr(self.added))
+
+
+@pytest.mark.parametrize("change", ["taken_out", "put_in"])
+async def test_a_list_that_changes_while_it_is_read_hides_no_call(change: str) -> None:
+    """Calls that end leave the live list; new records come in front. Page 3 is still read."""
+    for ask in ("finished_calls", "live_calls"):
+        async with rest_at(Moving(change, 2)) as (rest, _):
+            found = await getattr(rest, ask)("+919876543210")
+            names = {getattr(one, "call_uuid", one) for one in found}
+            assert {f"c-{number}" for number in range(20, 60)} <= names, ask
+
+
+async def test_a_list_that_never_stands_still_is_an_error_not_an_absence() -> None:
+    for ask in ("finished_calls", "live_calls"):
+        async with rest_at(Moving("taken_out", 99)) as (rest, _):
+            with pytest.raises(ProviderUnavailable, match="changes faster"):
+                await getattr(rest, ask)("+919876543210")
+
+
+async def test_the_list_of_all_live_calls_may_change_while_it_is_read() -> None:
+    """It only ever proves that a call is up."""
+    async with rest_at(Moving("taken_out", 2)) as (rest, _):
+        assert set(await rest.live_calls()) <= {f"c-{number}" for number in range(60)}
+
+
 async def test_a_page_that_names_itself_as_next_ends_the_walk() -> None:
     body = {"meta": {"next": f"{BASE}/Call/?offset=0"}, "objects": [cdr(1)]}
     async with rest_at(always(200, body)) as (rest, asked):

@@ -80,6 +80,7 @@ attempts = Table(
     at("looked_up_at", null=True),
     at("absent_since", null=True),
     at("queue_cancelled_at", null=True),  # we took it out of the carrier's queue, unrung
+    at("queue_looked_at", null=True),
     at("left_queue_at", null=True),  # seen accepted and no longer queued: it will not wait again
     # A call to be ended: kept until it is over, for it may have no id yet, or we may be killed.
     at("hang_up_asked_at", null=True),
