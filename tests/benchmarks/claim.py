@@ -29,6 +29,7 @@ NOON = "2026-11-23T06:30:00+00:00"
 async def run(dsn: str) -> list[Figure]:
     async with fresh_database(dsn) as db:
         law = Law(Keys.derive("bench"), "bench", "bench")
+        await db.run(_noon)
         await db.run(lambda tx: _campaign(tx, law, shipped_folder("campaigns")))
         ours = await _claims(db, law)
         reference = await _bare(db)
@@ -36,11 +37,15 @@ async def run(dsn: str) -> list[Figure]:
     return [Figure(what, ours, reference, "/s", "a bare SKIP LOCKED loop")]
 
 
-async def _campaign(tx: Tx, law: Law, folder: Path) -> None:
+async def _noon(tx: Tx) -> None:
+    """Set the product clock, for the transactions that follow."""
     await tx.execute(
         text("UPDATE accounts SET clock_offset_us = extract(epoch FROM :at - now()) * 1000000"),
         {"at": datetime.fromisoformat(NOON)},
     )
+
+
+async def _campaign(tx: Tx, law: Law, folder: Path) -> None:
     await upsert_sender(
         tx, peid=None, tmid=None, reference="A", declared_on=date(2026, 1, 1), objective="bench"
     )
