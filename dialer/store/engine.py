@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from sqlalchemy import func, make_url, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dialer.domain.erasure import mark
 from dialer.errors import Unavailable
-from dialer.store.tables import accounts
 
 T = TypeVar("T")
 
@@ -28,6 +28,12 @@ ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 RERUN_STATES = frozenset({"40P01", "40001"})  # deadlock, serialization failure (design §6.0)
 _MOST_RUNS = 6
+#: What the driver raises; `Tx.fetch` and a commit turn it into SQLAlchemy's word for it.
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+#: What a `BEGIN` meets on a connection that is gone; the last comes when the news of its end is
+#: only half read.
+_STALE = (*_DRIVER_ERRORS, asyncpg.InternalClientError)
+_MOST_STALE = 100  # more than a pool holds
 #: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
 _OPTIONS = frozenset(
     {"host", "port", "ssl", "target_session_attrs", "passfile", "service", "servicefile"}
@@ -54,15 +60,22 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     Half as many again are opened when all are busy: six processes fit into the 100 connections
     that a Postgres takes unless it is told otherwise.
     """
+    address = asyncpg_url(url)
+    cached = make_url(address).query.get("prepared_statement_cache_size")
+    # Who keeps SQLAlchemy from preparing statements (pgbouncer) means the driver as well.
+    driver_cache = {} if cached is None else {"statement_cache_size": int(str(cached))}
     return create_async_engine(
-        asyncpg_url(url),
+        address,
         pool_size=pool_size,
         max_overflow=pool_size // 2,
-        pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
-        connect_args={"timeout": 10, "server_settings": {"timezone": "UTC", "jit": "off"}},
+        connect_args={
+            "timeout": 10,
+            "server_settings": {"timezone": "UTC", "jit": "off"},
+            **driver_cache,
+        },
     )
 
 
@@ -79,6 +92,7 @@ class Tx:
     """
 
     connection: AsyncConnection
+    driver: Any  # asyncpg's own connection, in the same transaction
     account_id: UUID
     now: datetime
     read_at: float
@@ -88,7 +102,18 @@ class Tx:
     async def read_clock(self) -> None:
         """Read product time again: for whoever waited for a lock and decides about instants."""
         self.read_at = time.monotonic()
-        self.now = await product_now(self.connection, self.account_id)
+        self.now = await product_now(self.driver, self.account_id)
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
+        """Run one statement as it stands, on the driver: for those that every call runs.
+
+        It costs a fifth of the processor time of `execute`. ``$1`` stands for ``values[0]``; the
+        rows are read by name or number. Errors are SQLAlchemy's, as everywhere.
+        """
+        try:
+            return await self.driver.fetch(sql, *values)  # type: ignore[no-any-return]
+        except _DRIVER_ERRORS as error:
+            raise _wrapped(error, self.driver) from error
 
     async def execute(self, statement: Any, parameters: Any = None) -> Any:
         return await self.connection.execute(statement, parameters)
@@ -117,6 +142,8 @@ class Database:
         self.engine = engine
         self.account_id = account_id
         self.mark_of = mark_of
+        # The driver begins and commits, with a third of the round trips.
+        self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -127,10 +154,42 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Tx]:
-        async with self.engine.begin() as connection:
+        connection, driver, transaction = await self._open()
+        try:
             read_at = time.monotonic()
-            now = await product_now(connection, self.account_id)
-            yield Tx(connection, self.account_id, now, read_at, self.mark_of)
+            now = await product_now(driver, self.account_id)
+            yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
+            try:
+                await transaction.commit()
+            except _DRIVER_ERRORS as error:
+                raise _wrapped(error, driver) from error
+        except BaseException:
+            await _roll_back(driver, transaction)
+            raise
+        finally:
+            if driver.is_closed() or driver.is_in_transaction():
+                await connection.invalidate()  # nobody is given it again
+            await connection.close()
+
+    async def _open(self) -> tuple[AsyncConnection, Any, Any]:
+        """Take a connection of the pool and begin. One that the server has dropped meanwhile is
+        found out by that, and replaced: nothing was asked on it yet."""
+        for turn in range(_MOST_STALE + 1):
+            connection = await self._connections.connect()
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            try:
+                transaction = driver.transaction()
+                await transaction.start()
+            except BaseException as error:
+                await connection.invalidate()
+                await connection.close()
+                if not isinstance(error, _STALE):
+                    raise
+                if turn == _MOST_STALE:
+                    raise _wrapped(error, driver) from error
+            else:
+                return connection, driver, transaction
+        raise AssertionError("unreachable")
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""
@@ -167,16 +226,30 @@ def is_gone(error: DBAPIError) -> bool:
     return error.connection_invalidated or state[:2] in ("08", "53", "57")
 
 
-async def product_now(connection: AsyncConnection, account_id: UUID) -> datetime:
+async def product_now(driver: Any, account_id: UUID) -> datetime:
     """Read the product clock: the database's own clock plus the stored offset (design §4)."""
-    row = (
-        await connection.execute(
-            select(func.clock_timestamp(), accounts.c.clock_offset_us).where(
-                accounts.c.id == account_id
-            )
+    try:
+        row = await driver.fetchrow(
+            "SELECT clock_timestamp(), clock_offset_us FROM accounts WHERE id = $1", account_id
         )
-    ).one_or_none()
+    except _DRIVER_ERRORS as error:
+        raise _wrapped(error, driver) from error
     if row is None:
         raise Unavailable("the database has no account row; run `dialer db upgrade`")
     clock: datetime = row[0]
     return clock + timedelta(microseconds=row[1])
+
+
+def _wrapped(error: BaseException, driver: Any) -> DBAPIError:
+    """Return the driver's error as SQLAlchemy's, without parameters: they hold phone numbers."""
+    is_about_keys = isinstance(error, asyncpg.IntegrityConstraintViolationError)
+    kind = IntegrityError if is_about_keys else DBAPIError
+    return kind(None, None, error, hide_parameters=True, connection_invalidated=driver.is_closed())
+
+
+async def _roll_back(driver: Any, transaction: Any) -> None:
+    """Undo what is left of a transaction that failed; a lost connection has done so itself."""
+    if driver.is_closed() or not driver.is_in_transaction():
+        return
+    with suppress(*_DRIVER_ERRORS):
+        await transaction.rollback()

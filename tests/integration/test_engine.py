@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -86,11 +87,15 @@ async def test_now_stands_still_within_a_transaction_and_not_between_two(
         assert tx.now > first
 
 
+async def driver_of(connection: Any) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
+
+
 async def test_a_database_without_its_account_says_what_to_run(database: Database) -> None:
     async with database.engine.connect() as connection:
         await connection.execute(sa.text("TRUNCATE accounts CASCADE"))
         with pytest.raises(Unavailable, match="dialer db upgrade"):
-            await product_now(connection, ACCOUNT_ID)
+            await product_now(await driver_of(connection), ACCOUNT_ID)
 
 
 async def test_what_is_left_for_after_the_commit_sees_it_and_keeps_its_order(
@@ -247,3 +252,45 @@ def test_only_postgres_is_taken(url: str) -> None:
 def test_an_option_that_the_driver_does_not_know_is_named() -> None:
     with pytest.raises(Unavailable, match=r"^DATABASE_URL: unknown option 'frob'"):
         create_engine("postgresql://u@127.0.0.1/d?sslmode=disable&frob=1")
+
+
+async def test_a_connection_that_the_server_dropped_meanwhile_is_replaced_unseen(
+    database: Database,
+) -> None:
+    async with database.begin() as one, database.begin() as other:
+        pids = [(await tx.fetch("SELECT pg_backend_pid()"))[0][0] for tx in (one, other)]
+    async with database.begin() as tx:
+        (mine,) = (await tx.fetch("SELECT pg_backend_pid()"))[0]
+        for pid in pids:
+            if pid != mine:
+                await tx.fetch("SELECT pg_terminate_backend($1)", pid)
+    for _ in range(2):
+        async with database.begin() as tx, database.begin() as beside:
+            assert await tx.fetch("SELECT 1") == await beside.fetch("SELECT 1")
+
+
+async def test_what_a_cancelled_transaction_did_is_undone_and_its_connection_is_whole(
+    database: Database,
+) -> None:
+    async def work() -> None:
+        async with database.begin() as tx:
+            await note(tx, actor="a", action="lost")
+            await tx.fetch("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.begin() as tx:
+        assert await tx.scalar(sa.select(sa.func.count()).select_from(admin_log)) == 0
+
+
+async def test_an_error_of_a_plain_statement_is_sqlalchemys_and_holds_no_values(
+    database: Database,
+) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with database.begin() as tx:
+            await tx.fetch("SELECT 1 / $1::int, $2::text", 0, "+919876500001")
+    assert "+919876500001" not in str(caught.value)
+    assert getattr(caught.value.orig, "sqlstate", None) == "22012"
