@@ -154,11 +154,17 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Tx]:
-        connection, driver, transaction = await self._open()
-        try:
+        async with self._begun() as (connection, driver):
             read_at = time.monotonic()
             now = await product_now(driver, self.account_id)
             yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+        """Hold a connection in a transaction of the driver's; commit at the end."""
+        connection, driver, transaction = await self._open()
+        try:
+            yield connection, driver
             try:
                 await transaction.commit()
             except _DRIVER_ERRORS as error:
