@@ -9,6 +9,7 @@ DialerError
 ├── RuleViolation           the domain forbids it now                            409, exit 1
 │   └── IllegalTransition     a state machine has no such move; carries the legal ones
 ├── Unavailable             a thing we need is not there: database, port, disk   503, exit 1
+│   └── DatabaseAway          Postgres is away or has no room; the same may work later
 └── ProviderError           a carrier, speech or model provider failed           502, exit 1
     ├── ProviderUnavailable   may work later: timeout, 429, 5xx, dropped socket
     │   └── OverBudget          was not even asked: our own share of requests is used up
@@ -75,6 +76,10 @@ class IllegalTransition(RuleViolation):
 
 class Unavailable(DialerError):
     """Something we need is not there; the message says what and how to bring it back."""
+
+
+class DatabaseAway(Unavailable):
+    """Postgres does not answer. Whether a commit that was under way is done, nobody knows."""
 
 
 class ProviderError(DialerError):

@@ -73,6 +73,7 @@ class Settings:
     elevenlabs_api_key: str | None = field(repr=False)
     carrier: Literal["twin", "plivo"]
     recovery: RecoveryBounds
+    max_lag_ms: float = 20.0  # p95 of the event loop's lag above which no new call is taken
 
     @property
     def stream_base_url(self) -> str:
@@ -118,6 +119,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         elevenlabs_api_key=environ.get("ELEVENLABS_API_KEY") or None,
         carrier=_carrier(auth_id, auth_token, environ.get("PLIVO_API_URL") or None),
         recovery=_recovery(environ.get("DIALER_RECOVERY") or None),
+        max_lag_ms=_max_lag_ms(environ.get("DIALER_MAX_LAG_MS") or "20"),
     )
     _refuse_shifted_clock_off_loopback(settings)
     return settings
@@ -275,6 +277,18 @@ def _recovery(text: str | None) -> RecoveryBounds:
                 + ", ".join(names)
             )
     return RecoveryBounds(**values)
+
+
+def _max_lag_ms(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 1 <= value < math.inf:
+        raise SettingsError(
+            f"DIALER_MAX_LAG_MS: found {text!r}; write milliseconds, 1 or more (default 20)"
+        )
+    return value
 
 
 def is_loopback(url: str) -> bool:

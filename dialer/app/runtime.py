@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,10 +15,12 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import dialer
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir, secret_of
+from dialer.app.lag import LoopLag
 from dialer.app.talking import Talking, open_providers
 from dialer.app.twin_process import at_twin, noted_url, own_twin
 from dialer.compliance.packs import require_packs
@@ -27,20 +30,21 @@ from dialer.dialing.place import CallbackUrls, Placing
 from dialer.dialing.request_turns import RequestTurns
 from dialer.domain.erasure import mark
 from dialer.domain.request_budget import Allowance
-from dialer.errors import DialerError, ProviderError, Unavailable
+from dialer.errors import DatabaseAway, DialerError, ProviderError, Unavailable
 from dialer.keys import Keys
 from dialer.logs import hide
 from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
 from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
-from dialer.store.engine import Database, MarkOf, create_engine, is_gone
+from dialer.store.engine import Database, MarkOf, create_engine, follow
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
 
 log = logging.getLogger(__name__)
 
-_LOOK_AT_DATABASE_EVERY_S = 2.0
+_LOOK_AT_DATABASE_EVERY_S = 1.0
+_STARTS_WITHIN_S = 60.0
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Runtime:
     context: Context
     drain: Drain
     offset: timedelta
+    lag: LoopLag
 
 
 @asynccontextmanager
@@ -77,25 +82,38 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
             url = held.cluster.dsn
         engine = create_engine(url)
         stack.push_async_callback(engine.dispose)
+        if held is not None:
+            follow(engine, lambda: held.cluster.dsn)
         try:
+            db = Database(engine, mark_of=_marks(settings))
+            await _answering(engine)
             if migrate or settings.database_url is None:
                 await upgrade(engine)
-            db = Database(engine, mark_of=_marks(settings))
             async with db.begin():
                 pass
+        except DatabaseAway as error:
+            raise Unavailable(f"DATABASE_URL: {_why(error.__cause__ or error)}") from None
         except DialerError:
             raise
-        except (OSError, SQLAlchemyError, TimeoutError) as error:
+        except (OSError, SQLAlchemyError) as error:
             raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
         if held is not None:
             keeper = asyncio.create_task(_keep_running(db, held))
             stack.callback(keeper.cancel)
+        yield db
+
+
+async def _answering(engine: AsyncEngine) -> None:
+    """Wait for a server that is there and starts: it may be recovering from a crash."""
+    until = time.monotonic() + _STARTS_WITHIN_S
+    while True:
         try:
-            yield db
-        except (DBAPIError, ConnectionError) as error:
-            if isinstance(error, DBAPIError) and not is_gone(error):
+            async with engine.connect():
+                return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != "57P03" or time.monotonic() > until:
                 raise
-            raise Unavailable(f"DATABASE_URL: {_why(error)}") from None
+        await asyncio.sleep(_LOOK_AT_DATABASE_EVERY_S)
 
 
 def _marks(settings: Settings) -> MarkOf:
@@ -105,21 +123,25 @@ def _marks(settings: Settings) -> MarkOf:
 
 
 async def _keep_running(db: Database, held: embedded.EmbeddedPostgres) -> None:
-    """Start the embedded server again when it was killed; transactions find it by themselves."""
+    """Start the embedded server again when it was killed; new connections find it by themselves."""
+    told = ""
     while True:
         await asyncio.sleep(_LOOK_AT_DATABASE_EVERY_S)
         try:
             async with db.begin():
-                pass
-        except (OSError, SQLAlchemyError, TimeoutError) as error:
-            log.error("embedded_postgres_gone", extra={"error": type(error).__name__})
-            try:
-                await asyncio.to_thread(held.ensure_running)
-            except Unavailable as still:
+                continue
+        except DatabaseAway:
+            pass
+        try:
+            await asyncio.to_thread(held.ensure_running)
+            told = ""
+        except Unavailable as still:
+            if str(still) != told:
                 log.error("embedded_postgres_not_back", extra={"detail": str(still)})
+            told = str(still)
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """Return one line about a database that did not answer, without its address or password."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     if getattr(cause, "sqlstate", None) in ("42P01", "3F000"):
@@ -170,6 +192,9 @@ async def _compose(
     await _require_credentials(plivo)
     providers = await stack.enter_async_context(open_providers(settings))
     drain = Drain()
+    lag = LoopLag(settings.max_lag_ms)
+    await stack.enter_async_context(lag.watching())
+    await stack.enter_async_context(db.hints.listening())
     placing = Placing(
         db=db,
         carrier=plivo,
@@ -195,14 +220,16 @@ async def _compose(
         carrier=plivo,
         carrier_token=settings.plivo_auth_token,
         urls=placing.urls,
-        loop=DialingLoop(placing, law),
+        loop=DialingLoop(placing, law, is_overloaded=lambda: lag.is_over),
         api_key=secret_of(settings.data_dir, "api_key", settings.api_key),
         data_dir=settings.data_dir,
         background=background,
         talk=talking.talk,
         is_draining=lambda: drain.is_on,
+        is_overloaded=lambda: lag.is_over,
+        lag_ms=lambda: lag.p95_ms,
     )
-    return Runtime(settings, db, law, context, drain, offset)
+    return Runtime(settings, db, law, context, drain, offset, lag)
 
 
 async def _require_credentials(plivo: PlivoRest) -> None:

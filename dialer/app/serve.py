@@ -11,7 +11,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import uvicorn
 from sqlalchemy import func, select
@@ -28,10 +27,10 @@ from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
 from dialer.dialing.schedule import Job, Ticks
 from dialer.domain.attempt import AttemptState
-from dialer.errors import Unavailable
+from dialer.errors import DatabaseAway, Unavailable
 from dialer.leads.spool import import_spooled
 from dialer.store.audit_heads import seal_hourly
-from dialer.store.engine import Database
+from dialer.store.notify import DIAL
 from dialer.store.tables import attempts
 from dialer.web.context import Context
 from dialer.web.server import build_web
@@ -43,7 +42,7 @@ _PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
 _STREAMS_LIMIT_S = 3.0  # for a talk to write down its end, once its line was closed
 _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 
-_DIAL_EVERY_S = 0.25
+_DIAL_EVERY_S = 1.0  # the poll behind the hints; passes book slots 2 s ahead
 _CAMPAIGNS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
 _END_ASKED_EVERY_S = 0.5
@@ -108,6 +107,7 @@ class _Server(uvicorn.Server):
 async def serving(runtime: Runtime, sock: socket.socket) -> AsyncIterator[None]:
     """Serve HTTP on ``sock`` while the body runs."""
     async with serving_web(runtime.context, sock):
+        runtime.lag.forget()
         yield
 
 
@@ -193,9 +193,12 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
         ),
     }
     ticks = Ticks()
+    runtime.lag.forget()
     ticks.start(jobs)
+    ticks.prompt("dial")
     try:
-        yield
+        with runtime.db.hints.on(DIAL, lambda: ticks.prompt("dial")):
+            yield
     finally:
         runtime.drain.is_on = True
         await ticks.stop()
@@ -236,16 +239,24 @@ async def _finish(runtime: Runtime, *, has_web: bool) -> None:
     await runtime.context.background.drain(_PLACEMENTS_LIMIT_S)
     if not has_web:
         return
+    told = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_LIMIT_S):
-            while live := await _live_calls(runtime.db):
-                log.info("waiting_for_live_calls", extra={"live": live})
+            while live := await _live_calls(runtime):
+                if live != told:
+                    log.info("waiting_for_live_calls", extra={"live": live})
+                told = live
                 await asyncio.sleep(0.5)
 
 
-async def _live_calls(db: Database) -> int:
+async def _live_calls(runtime: Runtime) -> int:
+    """Calls that are up; while the database is away, those that talk here."""
     a = attempts.c
-    async with db.begin() as tx:
-        query = select(func.count()).where(a.account_id == tx.account_id, a.state.in_(_ON_THE_LINE))
-        count: Any = await tx.scalar(query)
-    return int(count)
+    try:
+        async with runtime.db.begin() as tx:
+            query = select(func.count()).where(
+                a.account_id == tx.account_id, a.state.in_(_ON_THE_LINE)
+            )
+            return int(await tx.scalar(query) or 0)
+    except DatabaseAway:
+        return runtime.context.streams.count

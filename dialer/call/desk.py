@@ -96,6 +96,9 @@ class Desk(Protocol):
     async def hang_up(self) -> None:
         """Note that the end of the stream is meant, and ask the carrier to end the call."""
 
+    async def stirred(self, limit_s: float) -> None:
+        """Wait until there may be news, at most ``limit_s``: a hint, that may also never come."""
+
     async def news(self) -> LineNews:
         """Look at the row."""
 

@@ -278,7 +278,7 @@ class Session:
     async def _look(self) -> None:
         """Look at the row; while the database is away the talk goes on."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await self._desk.stirred(_LOOK_EVERY_S)
             with suppress(Unavailable, TimeoutError):
                 async with asyncio.timeout(_LOOK_WITHIN_S):
                     news = await self._desk.news()

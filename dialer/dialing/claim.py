@@ -41,6 +41,7 @@ from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
 from dialer.store.engine import Tx
+from dialer.store.notify import DIAL
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,8 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     quotas = await quotas_of(tx, running, live, room, desks, carried)
     found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx))
     await _scan(tx, law, running, quotas, found)
+    if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
+        tx.hint(DIAL)  # there is more to look at, for the next pass, at once
     await book(tx, account, running, found, quotas.shares.carry)
     return await _write(tx, law, found)
 

@@ -13,8 +13,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dialer.agent.appointment import OpensAt
 from dialer.agent.moves import Answer
@@ -31,13 +29,14 @@ from dialer.domain.after_stream import AfterStream, TransferReason, call_back_at
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.costs import together
 from dialer.domain.definition import Definition
-from dialer.errors import ProviderError, Unavailable
+from dialer.errors import ProviderError
 from dialer.providers.protocols import CallControl
 from dialer.store import attempts as ledger
 from dialer.store import campaigns, enrolments
 from dialer.store.attempts import CarrierIds, Held
 from dialer.store.calls import add_recording, answers_of, has_recording, last_turn
-from dialer.store.engine import Database, Tx, is_gone
+from dialer.store.engine import Database, Tx
+from dialer.store.notify import call_topic
 from dialer.store.tables import answers, turns
 
 log = logging.getLogger(__name__)
@@ -204,8 +203,11 @@ class LiveCall:
 
         await self._ask(await self._held(work), self.carrier.hang_up)
 
+    async def stirred(self, limit_s: float) -> None:
+        await self.db.hints.wait(call_topic(self.attempt_id), limit_s)
+
     async def news(self) -> LineNews:
-        attempt = await self._run(lambda tx: ledger.find(tx, self.attempt_id))
+        attempt = await self.db.run(lambda tx: ledger.find(tx, self.attempt_id))
         if attempt is None:
             return LineNews(is_machine=False, is_over=True)
         is_superseded = self.stream_id is not None and attempt.stream_id != self.stream_id
@@ -238,7 +240,7 @@ class LiveCall:
             await work(tx, held)
             return held.attempt
 
-        return await self._run(locked)
+        return await self.db.run(locked)
 
     async def _upsert(self, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:
         async def work(tx: Tx) -> None:
@@ -254,18 +256,7 @@ class LiveCall:
                 .on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=changed)
             )
 
-        await self._run(work)
-
-    async def _run(self, work: Callable[[Tx], Awaitable[Any]]) -> Any:
-        """One transaction; `Unavailable` where it may well succeed a little later."""
-        try:
-            return await self.db.run(work)
-        except DBAPIError as error:
-            if not is_gone(error):
-                raise
-            raise Unavailable("the database is away") from error
-        except (OSError, PoolTimeout) as error:
-            raise Unavailable("the database is away") from error
+        await self.db.run(work)
 
     async def _ask(self, attempt: Any, request: Callable[[str], Awaitable[Any]]) -> None:
         """Ask the carrier once, for a call that is still up. Where it does not hear us, the

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dialer.dialing.claim import Intended, dial_pass
 from dialer.dialing.law import Law
 from dialer.dialing.place import Gates, Placing, place_at_slot
+from dialer.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +17,12 @@ log = logging.getLogger(__name__)
 class DialingLoop:
     """Holds the placements in flight; everything else of it is in the database."""
 
-    def __init__(self, placing: Placing, law: Law) -> None:
+    def __init__(
+        self, placing: Placing, law: Law, *, is_overloaded: Callable[[], bool] = lambda: False
+    ) -> None:
         self.placing = placing
         self._law = law
+        self._is_overloaded = is_overloaded
         self._tasks: set[asyncio.Task[None]] = set()
         self._gates = Gates()
 
@@ -27,8 +31,9 @@ class DialingLoop:
         return len(self._tasks)
 
     async def tick(self) -> int:
-        """One dial pass; returns how many calls it intends."""
-        if self.placing.is_draining():
+        """One dial pass; returns how many calls it intends. A process that ends, or that comes
+        too late to its calls already, leaves the leads to others."""
+        if self.placing.is_draining() or self._is_overloaded():
             return 0
         intents = await self.placing.db.run(lambda tx: dial_pass(tx, self._law))
         self.spawn(intents)
@@ -48,6 +53,10 @@ class DialingLoop:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # The attempt stays where it is; recovery finds it there.
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        # The attempt stays where it is; recovery finds it there.
+        if isinstance(error, DatabaseAway):
+            log.warning("placing_without_database")
+        else:
             log.error("placing_failed", exc_info=error)

@@ -36,6 +36,8 @@ from dialer.store.suppressions import suppressed_among
 
 log = logging.getLogger(__name__)
 
+REPLY_KEPT_S = 60.0  # how long a reply is kept for a database that is away; then recovery asks
+
 
 @dataclass(frozen=True, slots=True)
 class CallbackUrls:
@@ -125,7 +127,10 @@ async def place(
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
         return
     reply = await placing.carrier.place(call)
-    to_end = await placing.db.run(lambda tx: record_reply(tx, attempt_id, reply))
+    # Only we know what the carrier said: it is worth waiting for the database.
+    to_end = await placing.db.run(
+        lambda tx: record_reply(tx, attempt_id, reply), patience_s=REPLY_KEPT_S
+    )
     await end_calls(placing.db, placing.carrier, to_end)
 
 

@@ -29,7 +29,7 @@ from dialer.domain.attempt import (
     Refusal,
     was_dropped,
 )
-from dialer.errors import OverBudget, ProviderError
+from dialer.errors import DatabaseAway, OverBudget, ProviderError
 from dialer.providers.protocols import CallControl, CarrierCall
 from dialer.settings import RecoveryBounds
 from dialer.store import attempts as ledger
@@ -66,6 +66,8 @@ async def _each(rows: Sequence[Any], repair: Callable[[Any], Awaitable[int]]) ->
         async with room:
             try:
                 return await repair(row)
+            except DatabaseAway:  # the next pass finds it again
+                return 0
             except Exception as error:
                 log.error("attempt_not_recovered", extra={"attempt_id": row.id}, exc_info=error)
                 return 0

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialer.errors import DialerError
+from dialer.errors import DatabaseAway, DialerError
 from dialer.leads.load import ImportResult, import_leads
 from dialer.store import lists
 from dialer.store.engine import Database, Tx
@@ -94,7 +94,7 @@ async def _import_one(db: Database, folder: Path, waiting: list[UUID]) -> UUID |
     taken: list[UUID] = []
     try:
         return await db.run(lambda tx: _load(tx, folder, waiting, taken))
-    except (SQLAlchemyError, OSError):
+    except (SQLAlchemyError, OSError, DatabaseAway):
         raise
     except DialerError as error:
         problem = str(error)

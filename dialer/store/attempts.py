@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from dialer.domain.attempt import LIVE, AttemptEvent, AttemptState, advance
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_known_lines
+from dialer.store.notify import DIAL, call_topic
 from dialer.store.tables import attempts, carrier_events, enrolments
 
 a = attempts.c
@@ -150,6 +151,7 @@ async def change(tx: Tx, held: Held, event: AttemptEvent | None = None, **values
     if target is not state:
         values = {"state": target, "changed_at": tx.now, **values}
     if values:
+        _hint(tx, held.attempt, target, values)
         held.attempt = (
             await tx.execute(
                 update(attempts)
@@ -159,6 +161,17 @@ async def change(tx: Tx, held: Held, event: AttemptEvent | None = None, **values
             )
         ).one()
     return held.attempt
+
+
+def _hint(tx: Tx, attempt: Any, target: AttemptState, values: dict[str, Any]) -> None:
+    """Wake whom a change concerns: the dial pass where capacity becomes free, and the session of
+    a call that is over, was answered by a machine, or goes on in a newer stream."""
+    is_freed = attempt.state in LIVE and target not in LIVE
+    if is_freed or (attempt.has_transfer_leg and values.get("has_transfer_leg") is False):
+        tx.hint(DIAL)
+    was_up = attempt.state == AttemptState.IN_CALL
+    if was_up and (is_freed or values.get("is_machine") or "stream_id" in values):
+        tx.hint(call_topic(attempt.id))
 
 
 async def keep_event(

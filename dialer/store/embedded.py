@@ -65,6 +65,7 @@ class EmbeddedPostgres:
         self._data_dir, self._gate, self._users = data_dir, gate, users
         self._durable, self._released = durable, False
         self._child: subprocess.Popen[bytes] | None = None
+        self._port = 0  # the last one: a server that was stopped in good order leaves no note
         self.cluster = self._running_cluster()
 
     def ensure_running(self) -> Cluster:
@@ -104,8 +105,8 @@ class EmbeddedPostgres:
         if is_new:
             create_cluster(server, password)
         check_major(folder, installation)
-        postmaster, child = start_or_join(server)
-        self._child = child or self._child
+        postmaster, child = start_or_join(server, self._port)
+        self._child, self._port = child or self._child, postmaster.port
         dsn = f"postgresql://dialer:{password}@127.0.0.1:{postmaster.port}/dialer"
         return Cluster(dsn, postmaster.socket_dir, installation.version, self._data_dir)
 

@@ -84,15 +84,19 @@ def single_user(server: Server, cluster: Path, statement: str) -> None:
     _run(server, [*argv, *fsync, "postgres"], cwd=cluster, stdin=statement + "\n")
 
 
-def start_or_join(server: Server) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
+def start_or_join(
+    server: Server, last_port: int = 0
+) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
     """Return the ready server of the cluster, and the child if this call started it.
+
+    last_port: where a new one listens unless that is taken; of a killed one its note says it.
 
     One loop meets every case: nothing runs, a live server whose owner died, one that still
     starts, recovers or stops, a stale pid file, a port that was taken in between.
     """
     deadline = time.monotonic() + START_LIMIT_S
     child: subprocess.Popen[bytes] | None = None
-    log_start, last_port, socket_dir = 0, 0, ""
+    log_start, socket_dir = 0, ""
     try:
         while time.monotonic() < deadline:
             noted = read_pid_file(server.cluster)

@@ -1,8 +1,13 @@
-"""The database: one engine a process, one transaction a request or job, one product clock."""
+"""The database: one engine a process, one transaction a request or job, one product clock.
+
+While Postgres is away every transaction raises `DatabaseAway`, and the log has one line when it
+goes and one when it is back, however many transactions meet it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,12 +19,16 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dialer.domain.erasure import mark
-from dialer.errors import Unavailable
+from dialer.errors import DatabaseAway, Unavailable
+from dialer.store.notify import Hints
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -28,6 +37,8 @@ ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 RERUN_STATES = frozenset({"40P01", "40001"})  # deadlock, serialization failure (design §6.0)
 _MOST_RUNS = 6
+_LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
+_AWAY_CLASSES = ("08", "53", "57")  # connection, no room, the operator's doing
 #: What the driver raises; `Tx.fetch` and a commit turn it into SQLAlchemy's word for it.
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 #: What a `BEGIN` meets on a connection that is gone; the last comes when the news of its end is
@@ -79,6 +90,16 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     )
 
 
+def follow(engine: AsyncEngine, address: Callable[[], str]) -> None:
+    """Open new connections at the host and port that ``address()``, a URL, names by then: for a
+    server that may come back elsewhere."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def at_its_address(dialect: Any, record: Any, args: Any, parameters: dict[str, Any]) -> None:
+        now = make_url(address())
+        parameters["host"], parameters["port"] = now.host, now.port
+
+
 #: An erased person's number → what the do-not-call list keeps of it (`domain.erasure.mark`).
 MarkOf = Callable[[str], str]
 
@@ -98,6 +119,11 @@ class Tx:
     read_at: float
     mark_of: MarkOf
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    hints: set[str] = field(default_factory=set)
+
+    def hint(self, topic: str) -> None:
+        """Wake those who wait for ``topic`` (`store.notify`) once this is committed."""
+        self.hints.add(topic)
 
     async def read_clock(self) -> None:
         """Read product time again: for whoever waited for a lock and decides about instants."""
@@ -142,22 +168,52 @@ class Database:
         self.engine = engine
         self.account_id = account_id
         self.mark_of = mark_of
+        self.hints = Hints(engine, account_id)
+        self._away_since: float | None = None  # on the monotonic clock
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def is_away(self) -> bool:
+        """True from the first transaction that Postgres failed to the next that it served."""
+        return self._away_since is not None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """Open one transaction; commit at the end, then run what was left for after it."""
         async with self._transaction() as tx:
             yield tx
-        await _finish(tx)
+        await self._finish(tx)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Tx]:
-        async with self._begun() as (connection, driver):
-            read_at = time.monotonic()
-            now = await product_now(driver, self.account_id)
-            yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
+        is_open = False
+        try:
+            async with self._begun() as (connection, driver):
+                read_at = time.monotonic()
+                now = await product_now(driver, self.account_id)
+                self._answered()
+                is_open = True
+                yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
+        except PoolTimeout as error:
+            raise DatabaseAway("all connections to the database are busy; try again") from error
+        except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+            if not (is_gone(error) if is_open else _cannot_connect(error)):
+                raise
+            self._went_away(error)
+            raise DatabaseAway("the database does not answer; start it, then try again") from error
+
+    def _answered(self) -> None:
+        if self._away_since is not None:
+            away_s = round(time.monotonic() - self._away_since, 1)
+            self._away_since = None
+            log.warning("database_back", extra={"away_s": away_s})
+
+    def _went_away(self, error: Exception) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            cause = getattr(error, "orig", None) or error
+            log.error("database_away", extra={"error": type(cause).__name__})
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
@@ -197,9 +253,15 @@ class Database:
                 return connection, driver, transaction
         raise AssertionError("unreachable")
 
-    async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0)."""
-        for turn in range(1, _MOST_RUNS + 1):
+    async def run(self, work: Callable[[Tx], Awaitable[T]], *, patience_s: float = 0.0) -> T:
+        """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0).
+
+        patience_s: how long to wait for a database that is away before raising `DatabaseAway`.
+        With it ``work`` must bear to be run again though its first commit was done.
+        """
+        until = time.monotonic() + patience_s
+        turn = 1
+        while True:
             try:
                 async with self._transaction() as tx:
                     result = await work(tx)
@@ -207,18 +269,23 @@ class Database:
                 if not must_rerun(error) or turn == _MOST_RUNS:
                     raise
                 await asyncio.sleep(0.01 * turn * turn)
+                turn += 1
+            except DatabaseAway:
+                if time.monotonic() + _LOOK_AGAIN_S >= until:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
             else:  # committed: whatever fails from here on must not run the work again
-                await _finish(tx)
+                await self._finish(tx)
                 return result
-        raise AssertionError("unreachable")
+
+    async def _finish(self, tx: Tx) -> None:
+        """Do what was left for after the commit; hints are only that, and fail silently."""
+        await self.hints.send(tx.hints)
+        for action in tx.after_commit:
+            await action()
 
     async def dispose(self) -> None:
         await self.engine.dispose()
-
-
-async def _finish(tx: Tx) -> None:
-    for action in tx.after_commit:
-        await action()
 
 
 def must_rerun(error: DBAPIError) -> bool:
@@ -226,10 +293,22 @@ def must_rerun(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RERUN_STATES
 
 
-def is_gone(error: DBAPIError) -> bool:
+def is_gone(error: BaseException) -> bool:
     """True when the server went away, is stopping, or has no room: nothing that we did."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state[:2] in ("08", "53", "57")
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _sqlstate(error.orig)[:2] in _AWAY_CLASSES
+    return isinstance(error, ConnectionError)  # of asyncpg; a carrier's are `ProviderError`
+
+
+def _cannot_connect(error: BaseException) -> bool:
+    """True for what may pass by itself: not for a wrong password or a database that is missing."""
+    if isinstance(error, asyncpg.PostgresError):
+        return _sqlstate(error)[:2] in _AWAY_CLASSES
+    return isinstance(error, OSError) or is_gone(error)  # a timeout is an OSError too
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 async def product_now(driver: Any, account_id: UUID) -> datetime:

@@ -14,6 +14,7 @@ from dialer.domain.ids import uuid7s
 from dialer.domain.retry import EnrolmentState, NextStep
 from dialer.store.carrier import lock_carrier
 from dialer.store.engine import Tx
+from dialer.store.notify import DIAL
 from dialer.store.tables import campaigns, enrolments, leads
 
 e = enrolments.c
@@ -139,6 +140,8 @@ async def enrol_leads(
     tx: Tx, *, campaign_id: UUID, leads: Sequence[tuple[UUID, str]], due: bool
 ) -> None:
     """Enrol (lead id, phone) pairs as waiting; ``due``: at once, else when the campaign starts."""
+    if due and leads:
+        tx.hint(DIAL)
     ids = uuid7s(len(leads))
     for start in range(0, len(leads), 5000):
         chunk = leads[start : start + 5000]
@@ -180,6 +183,8 @@ async def wake(
     if codes is not None:
         query = query.where(e.blocked_code.in_(codes))
     result = await tx.execute(query.values(due_at=tx.now, changed_at=tx.now))
+    if result.rowcount:
+        tx.hint(DIAL)
     return int(result.rowcount)
 
 

@@ -13,6 +13,7 @@ from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls
+from dialer.errors import DatabaseAway
 from dialer.keys import Keys
 from dialer.providers.protocols import Carrier
 from dialer.store.attempts import CarrierIds
@@ -43,7 +44,11 @@ class Background:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, DatabaseAway):
+            log.warning("background_work_without_database")
+        else:
             log.error("background_work_failed", exc_info=error)
 
 
@@ -52,7 +57,8 @@ class Context:
     """``carrier_token`` signs callbacks; ``api_key`` is the operator's own, with all scopes.
 
     ``talk`` serves the streams of this process; None: it takes none. ``is_draining``: it ends once
-    its calls have.
+    its calls have. ``is_overloaded``: it comes too late to its calls to take one more;
+    ``lag_ms``: by how much, see `app.lag`.
     """
 
     db: Database
@@ -68,6 +74,8 @@ class Context:
     talk: Talk | None = None
     streams: LiveStreams = field(default_factory=LiveStreams)
     is_draining: Callable[[], bool] = lambda: False
+    is_overloaded: Callable[[], bool] = lambda: False
+    lag_ms: Callable[[], float] = lambda: 0.0
 
     def end_calls_later(self, calls: Sequence[CarrierIds]) -> None:
         """End calls at the carrier once the deciding transaction has committed."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import func, select
 
+from dialer.errors import DatabaseAway
 from dialer.store import carrier
 from dialer.store.engine import Tx
 from dialer.store.tables import attempts, campaigns, checks
@@ -24,11 +25,15 @@ def live() -> Response[dict[str, str]]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(state: State) -> Response[dict[str, Any]]:
-    """The process answers and so does its database, and it stays: a talk that began in one that
-    ends would be cut short by it, where another process could have had it."""
+    """The process answers and so does its database, it stays, and it is in time: a talk that
+    began in one that ends, or in one that is late already, would suffer where another process
+    could have had it."""
     context: Context = state.context
     if context.is_draining():
         return Response({"status": "draining"}, status_code=503)
+    if context.is_overloaded():
+        lag_ms = round(context.lag_ms(), 1)
+        return Response({"status": "overloaded", "loop_lag_p95_ms": lag_ms}, status_code=503)
     try:
         async with context.db.begin() as tx:
             now = tx.now
@@ -40,19 +45,32 @@ async def ready(state: State) -> Response[dict[str, Any]]:
 
 @get("/metrics", include_in_schema=False)
 async def metrics(state: State) -> Response[bytes]:
-    """Counts from the rows, the same whichever process is asked."""
+    """Counts from the rows, the same whichever process is asked; and a few of this process, which
+    are there while the database is away as well."""
     context: Context = state.context
-    async with context.db.begin() as tx:
-        registry = await _measure(tx)
-    registry_gauge = Gauge(
-        "dialer_placements_in_flight", "Intents of this process on their way", registry=registry
-    )
-    registry_gauge.set(context.loop.in_flight)
+    registry = CollectorRegistry()
+    is_up = True
+    try:
+        async with context.db.begin() as tx:
+            await _measure(tx, registry)
+    except DatabaseAway:
+        is_up = False
+    for name, text, value in (
+        ("dialer_database_up", "1 while the database answers this process", is_up),
+        (
+            "dialer_placements_in_flight",
+            "Intents of this process under way",
+            context.loop.in_flight,
+        ),
+        ("dialer_streams", "Streams that this process serves", context.streams.count),
+        ("dialer_loop_lag_p95_seconds", "Lag of the event loop, 5 s", context.lag_ms() / 1000),
+        ("dialer_overloaded", "1 while this process takes no new call", context.is_overloaded()),
+    ):
+        Gauge(name, text, registry=registry).set(value)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _measure(tx: Tx) -> CollectorRegistry:
-    registry = CollectorRegistry()
+async def _measure(tx: Tx, registry: CollectorRegistry) -> None:
     for name, text, column in (
         ("dialer_attempts", "Attempts by state", attempts.c.state),
         ("dialer_outcomes", "Ended attempts by outcome", attempts.c.outcome),
@@ -71,7 +89,6 @@ async def _measure(tx: Tx) -> CollectorRegistry:
         ("dialer_carrier_cps", "Calls that may start in a second", account.cps),
     ):
         Gauge(name, text, registry=registry).set(value)
-    return registry
 
 
 ROUTES = [live, ready, metrics]

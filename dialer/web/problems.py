@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dialer.errors import (
+    DatabaseAway,
     DialerError,
     FieldError,
     Forbidden,
@@ -132,9 +133,9 @@ def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[
 
 
 def on_no_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The server cannot be reached, or all connections to it are busy for too long."""
-    log.error("database_gone", extra={"path": request.url.path, "error": type(error).__name__})
-    error_of_ours = Unavailable("the database does not answer; start it, then try again")
+    """The server cannot be reached, or all connections to it are busy for too long. The log has
+    it from `Database`, once."""
+    error_of_ours = DatabaseAway("the database does not answer; start it, then try again")
     return response(*of_error(error_of_ours))
 
 

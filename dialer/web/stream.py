@@ -50,7 +50,9 @@ async def on_stream(
     ):
         await _refuse(socket, _FORBIDDEN)
         return
-    if context.streams.is_closed:  # the carrier tries twice more: another process may be there
+    # The carrier tries twice more: another process may be there. Where none is, the redirect
+    # behind the stream has the callee hear an apology, and they are called again.
+    if context.streams.is_closed or context.is_overloaded():
         await _refuse(socket, _UNAVAILABLE)
         return
     await socket.accept()

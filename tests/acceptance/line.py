@@ -161,6 +161,7 @@ async def running_line(
             "DIALER_API_KEY": API_KEY,
             "DIALER_CLOCK_START": "2026-11-23T11:00:00+05:30",
             "DIALER_RECOVERY": BOUNDS,
+            "DIALER_MAX_LAG_MS": "1000",  # the twin and the test itself run on this loop too
             "PLIVO_AUTH_ID": fake.exchange.config.auth_id,
             "PLIVO_AUTH_TOKEN": fake.exchange.config.auth_token,
             "PLIVO_API_URL": fake.api_url,

@@ -143,6 +143,9 @@ class Papers:
         await self._write("hang_up")
         self.on_hang_up()
 
+    async def stirred(self, limit_s: float) -> None:
+        await asyncio.sleep(limit_s)
+
     async def news(self) -> LineNews:
         if self.is_away:
             raise Unavailable("the database is away")

@@ -73,7 +73,7 @@ def test_nothing_set_is_the_whole_product_on_the_twin() -> None:
 
 def test_an_empty_variable_is_an_unset_one() -> None:
     names = [*SECRETS, *VENDORS, "PLIVO_AUTH_ID", "DIALER_BIND", "DIALER_PUBLIC_URL"]
-    names += ["DIALER_DATA_DIR", "DIALER_CLOCK_START", "DIALER_RECOVERY"]
+    names += ["DIALER_DATA_DIR", "DIALER_CLOCK_START", "DIALER_RECOVERY", "DIALER_MAX_LAG_MS"]
     assert read_settings(dict.fromkeys(names, "")) == read_settings({})
 
 
@@ -94,6 +94,7 @@ def test_every_variable_arrives_where_it_is_used() -> None:
             "CARTESIA_API_KEY": "ca",
             "ELEVENLABS_API_KEY": "el",
             "DIALER_RECOVERY": "placing=5, absence=2.5",
+            "DIALER_MAX_LAG_MS": "50",
         }
     )
     assert (settings.host, settings.port, settings.data_dir) == ("0.0.0.0", 9090, Path("data"))
@@ -109,6 +110,7 @@ def test_every_variable_arrives_where_it_is_used() -> None:
     assert settings.deepgram_api_key == "dg" and settings.openai_api_key == "oa"
     assert settings.cartesia_api_key == "ca" and settings.elevenlabs_api_key == "el"
     assert settings.recovery == dataclasses.replace(RecoveryBounds(), placing=5.0, absence=2.5)
+    assert settings.max_lag_ms == 50
 
 
 def test_settings_cannot_be_changed_and_do_not_show_their_secrets() -> None:
@@ -193,6 +195,9 @@ def test_both_keys_are_plivo_none_is_the_twin_and_anything_else_stops(
         ("DIALER_RECOVERY", "placing=inf"),
         ("DIALER_RECOVERY", "hurry=1"),
         ("DIALER_RECOVERY", "placing=1,,"),
+        ("DIALER_MAX_LAG_MS", "much"),
+        ("DIALER_MAX_LAG_MS", "0.5"),
+        ("DIALER_MAX_LAG_MS", "nan"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(name: str, value: str) -> None:

@@ -15,6 +15,7 @@ from dialer.domain.lead import PhoneProblem, normalise_phone
 from dialer.errors import FieldError, InvalidInput
 from dialer.store import callers, carrier, enrolments, facts
 from dialer.store.engine import Tx
+from dialer.store.notify import DIAL
 
 # Denials that the sender's word can lift (design §5).
 _LIFTED_CODES = ("A2P_UNDECLARED", "CLI_SERIES_MISMATCH")
@@ -119,6 +120,7 @@ class CarrierController(Controller):
             field = FieldError("inbound_reserve", message, reserve)
             raise InvalidInput(f"inbound_reserve: {message}", [field])
         await carrier.save_carrier(tx, cap=cap, cps=cps, inbound_reserve=reserve)
+        tx.hint(DIAL)
         return Limits(cap, cps, reserve)
 
 
