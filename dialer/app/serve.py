@@ -26,6 +26,7 @@ from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.dialing.recall import recall_late
 from dialer.dialing.recovery import recover
 from dialer.dialing.schedule import Job, Ticks
+from dialer.dialing.window_close import end_late_rings
 from dialer.domain.attempt import AttemptState
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.leads.spool import import_spooled
@@ -44,6 +45,7 @@ _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 
 _DIAL_EVERY_S = 1.0  # the poll behind the hints; passes book slots 2 s ahead
 _CAMPAIGNS_EVERY_S = 1.0
+_LATE_RINGS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
 _END_ASKED_EVERY_S = 0.5
 _INBOUND_EVERY_S = 5.0
@@ -171,6 +173,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: recover(runtime.db, context.carrier, bounds),
         ),
         "end_asked": (_END_ASKED_EVERY_S, lambda: end_asked(runtime.db, context.carrier)),
+        "late_rings": (_LATE_RINGS_EVERY_S, lambda: end_late_rings(runtime.db, context.carrier)),
         "recall": (_RECALL_EVERY_S, lambda: recall_late(runtime.db, context.carrier, bounds)),
         "inbound": (
             _INBOUND_EVERY_S,

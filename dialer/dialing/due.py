@@ -16,7 +16,13 @@ from dialer.compliance.numbering import read_number
 from dialer.compliance.packs import Pack
 from dialer.compliance.zones import find_zone, zones_of
 from dialer.dialing.law import loaded_packs
-from dialer.domain.attempt import AttemptState, Refusal, refusal_in_hangup
+from dialer.domain.attempt import (
+    AttemptState,
+    Outcome,
+    Refusal,
+    refusal_in_hangup,
+    was_cut_off,
+)
 from dialer.domain.retry import DOUBLING
 from dialer.domain.spread import Calendar
 from dialer.store.campaigns import Campaign
@@ -126,3 +132,14 @@ def refusal_of(attempt: Any) -> Refusal | None:
         was_answered = attempt.answered_at is not None
         return refusal_in_hangup(attempt.hangup_code, was_answered=was_answered)
     return None if attempt.refusal is None else Refusal(attempt.refusal)
+
+
+def is_cut_off(attempt: Any) -> bool:
+    """True if we ended the call while it rang: its lead is given back, and nothing was tried."""
+    if attempt.state != AttemptState.ENDED:
+        return False
+    return was_cut_off(
+        Outcome(attempt.outcome),
+        was_answered=attempt.answered_at is not None,
+        was_asked_to_end=attempt.hang_up_asked_at is not None,
+    )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dialer.dialing.costs import costs_of
-from dialer.dialing.due import calendar_of, refusal_of, refusals_in_a_row
+from dialer.dialing.due import calendar_of, is_cut_off, refusal_of, refusals_in_a_row
 from dialer.domain.after_stream import call_back_at, replaces
 from dialer.domain.attempt import (
     OUT_OF_CREDIT_CODE,
@@ -149,9 +149,10 @@ def call_back(tx: Tx, held: Held, definition: Definition) -> datetime | None:
 
 
 def counts(attempt: Any) -> int:
-    """1 if the attempt counts towards max_attempts: it reached a phone, or the number is bad."""
+    """1 if the attempt counts towards max_attempts: it reached a phone and we let it ring, or the
+    number is bad."""
     if attempt.state == AttemptState.ENDED:
-        return int(refusal_of(attempt) is None)
+        return int(refusal_of(attempt) is None and not is_cut_off(attempt))
     return int(attempt.refusal == Refusal.NUMBER_INVALID)
 
 
@@ -159,7 +160,7 @@ async def _next_step(tx: Tx, held: Held, attempts: int, campaign: Campaign) -> N
     attempt, lead = held.attempt, held.enrolment
     plan, ends_at = campaign.definition.retry_plan, campaign.row.ends_at
     refusal, calendar = refusal_of(attempt), await calendar_of(tx, campaign, lead)
-    if attempt.state == AttemptState.ENDED and refusal is None:
+    if attempt.state == AttemptState.ENDED and refusal is None and not is_cut_off(attempt):
         return after_call(
             outcome=Outcome(attempt.outcome),
             disposition=None if attempt.disposition is None else Disposition(attempt.disposition),

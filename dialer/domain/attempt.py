@@ -239,6 +239,12 @@ def refusal_in_hangup(code: int | None, *, was_answered: bool) -> Refusal | None
     return None if was_answered or code is None else _REFUSAL_IN_HANGUP.get(code)
 
 
+def was_cut_off(outcome: Outcome, *, was_answered: bool, was_asked_to_end: bool) -> bool:
+    """True when it was we who ended a ring: a pause, or a closing window. It says nothing about
+    the lead."""
+    return outcome is Outcome.CANCELLED and was_asked_to_end and not was_answered
+
+
 def was_dropped(state: AttemptState, *, was_answered: bool, was_cancelled: bool) -> bool:
     """True when our cancel took a call out of the carrier's queue before it reached a phone."""
     waited = state in (S.PLACING, S.AMBIGUOUS, S.PLACED)

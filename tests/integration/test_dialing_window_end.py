@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from dialer.dialing.claim import RING_DELAY
 from dialer.dialing.recall import recall_late
+from dialer.dialing.window_close import end_late_rings
 from dialer.domain.attempt import AttemptState
 from tests.integration.dialing_floor import ASHA, MEENA, RAVI, Floor
 
@@ -98,3 +99,26 @@ async def test_a_cancelled_campaign_rings_nobody_out_of_the_queue(floor: Floor) 
     floor.carrier.queued = {(await floor.attempt(attempt_id)).request_uuid: ASHA}
     await floor.ask(campaign, "cancelled")
     assert await recall_late(floor.db, floor.carrier, floor.bounds) == 1
+
+
+async def test_a_ring_ends_with_its_window_and_a_talk_does_not(floor: Floor) -> None:
+    """Whose ring was cut off is called in the next window; that ring was no try of theirs."""
+    await floor.launch([ASHA, RAVI], retry={"max_attempts": 1})
+    await floor.later(await until_the_window_ends(floor) - 60)
+    calls = {intent.phone: intent.attempt_id for intent in await floor.claim()}
+    for phone, attempt_id in calls.items():
+        await floor.place(attempt_id)
+        await floor.hear(attempt_id, "ring", CallUUID=phone)
+    await floor.hear(calls[RAVI], "answer", CallUUID=RAVI, CallStatus="in-progress")
+    await floor.later(await until_the_window_ends(floor) - 10)
+    assert await end_late_rings(floor.db, floor.carrier) == 0
+    await floor.later(await until_the_window_ends(floor))
+    assert await end_late_rings(floor.db, floor.carrier) == 1
+    assert ("hang_up", ASHA) in floor.carrier.ended
+    assert not any(name == RAVI for _, name in floor.carrier.ended)
+    assert await end_late_rings(floor.db, floor.carrier) == 0
+
+    await floor.hear(calls[ASHA], "hangup", HangupCauseCode="1000", CallStatus="cancel")
+    lead = await floor.lead(ASHA)
+    opens = (await floor.attempt(calls[ASHA])).ended_at + timedelta(hours=11)
+    assert (lead.state, lead.attempts) == ("waiting", 0) and lead.due_at > opens
