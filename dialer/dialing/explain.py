@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-
 from dialer.compliance.decide import Verdict
+from dialer.compliance.facts import Facts
+from dialer.compliance.numbering import read_number
+from dialer.compliance.packs import Pack
+from dialer.compliance.words import Said, explain_verdict
 from dialer.dialing.callers import CallerPool, judge
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
@@ -14,26 +18,29 @@ from dialer.errors import NotFound
 from dialer.store import campaigns, enrolments, facts
 from dialer.store.callers import kept_callers
 from dialer.store.engine import Tx
-from dialer.store.tables import enrolments as places
 
 
-async def explain(
-    tx: Tx, law: Law, *, name: str, phone: str, at: datetime | None
-) -> tuple[Verdict, datetime]:
-    """Return the verdict for a lead of the campaign and the instant it holds for.
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision with everything it was made from, and each of its questions in words."""
+
+    at: datetime
+    facts: Facts
+    packs: Sequence[Pack]
+    verdict: Verdict
+    said: Sequence[Said]
+
+
+async def explain(tx: Tx, law: Law, *, name: str, phone: str, at: datetime | None) -> Explained:
+    """Decide about a lead of the campaign, now or at another instant, and say why.
 
     Facts are those known now, also when ``at`` lies elsewhere.
     """
     campaign = await campaigns.by_name(tx, name)
-    p = places.c
-    place = await tx.one_or_none(
-        select(p.id)
-        .where(p.account_id == tx.account_id, p.campaign_id == campaign.id, p.phone == phone)
-        .limit(1)
-    )
-    if place is None:
+    enrolment_id = await enrolments.of_phone(tx, campaign.id, phone)
+    if enrolment_id is None:
         raise NotFound(f"no lead with this number in campaign {name!r}")
-    lead = await enrolments.read_one(tx, place.id)
+    lead = await enrolments.read_one(tx, enrolment_id)
     packs = law.packs_of(campaign.definition)
     instant = at or tx.now
     batch = await facts.facts_of(
@@ -48,5 +55,8 @@ async def explain(
         await facts.caller_rows(tx), await kept_callers(tx, campaign.definition, leads)
     )
     sender = await facts.sender_row(tx)
-    _, verdict = judge(pool, lead, campaign, sender=sender, batch=batch, packs=packs, now=instant)
-    return verdict, instant
+    known, verdict = judge(
+        pool, lead, campaign, sender=sender, batch=batch, packs=packs, now=instant
+    )
+    said = explain_verdict(read_number(phone), known, packs, instant, verdict)
+    return Explained(instant, known, packs, verdict, said)

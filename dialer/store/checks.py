@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from dialer.compliance.chain import ChainFault, chain_hash
 from dialer.errors import NotFound
 from dialer.store.audit import verify_audit
 from dialer.store.engine import Tx
-from dialer.store.tables import accounts, checks, subjects
+from dialer.store.tables import accounts, attempts, checks, subjects
 
 c = checks.c
 
@@ -55,12 +56,16 @@ async def list_checks(
     phone: str | None = None,
     decision: str | None = None,
     code: str | None = None,
+    attempt_id: UUID | None = None,
+    from_at: datetime | None = None,
+    to_at: datetime | None = None,
     after: UUID | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
     """Return checks in the order they were made.
 
     phone: found through its subject, so that there is none once the person was erased.
+    from_at, to_at: decided at the first or later, and before the second.
     """
     query = select(checks).where(c.account_id == tx.account_id).order_by(c.id).limit(limit)
     for column, value in (
@@ -75,6 +80,14 @@ async def list_checks(
         s = subjects.c
         subject = select(s.id).where(s.account_id == tx.account_id, s.phone == phone)
         query = query.where(c.subject_id == subject.scalar_subquery())
+    if attempt_id is not None:
+        a = attempts.c
+        check = select(a.check_id).where(a.account_id == tx.account_id, a.id == attempt_id)
+        query = query.where(c.id == check.scalar_subquery())
+    if from_at is not None:
+        query = query.where(c.decided_at >= from_at)
+    if to_at is not None:
+        query = query.where(c.decided_at < to_at)
     if after is not None:
         query = query.where(c.id > after)
     rows: Sequence[Any] = (await tx.execute(query)).all()

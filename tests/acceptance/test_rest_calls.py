@@ -134,6 +134,7 @@ async def test_calls_and_checks_can_be_filtered_and_come_in_pages(service: Servi
     ):
         assert [one["id"] for one in (await service.get("/calls", **query))["items"]] == found
     both = [allowed["check_id"], denied["check_id"]]
+    made_at = (await service.get(f"/checks/{both[0]}"))["decided_at"]
     for query, found in (
         ({}, both),
         ({"campaign_id": campaign["id"]}, both),
@@ -142,12 +143,25 @@ async def test_calls_and_checks_can_be_filtered_and_come_in_pages(service: Servi
         ({"decision": "deny"}, both[1:]),
         ({"code": "INTERNAL_OPT_OUT"}, both[1:]),
         ({"phone": "+919000000009"}, []),
+        ({"attempt_id": allowed["id"]}, both[:1]),
+        ({"attempt_id": campaign["id"]}, []),
+        ({"from": made_at}, both),
+        ({"to": made_at}, []),
+        ({"from": made_at, "to": "2027-06-01T12:30:00+05:30", "decision": "allow"}, both[:1]),
+        ({"from": "2027-06-01T12:30:00+05:30"}, []),
     ):
         assert [one["id"] for one in (await service.get("/checks", **query))["items"]] == found
     first = await service.get("/checks", limit=1)
     second = await service.get("/checks", limit=1, after=first["next"])
     assert [one["id"] for one in first["items"] + second["items"]] == both
-    for path in ("/calls?state=dead", "/checks?decision=maybe", "/checks?limit=0"):
+    for path in (
+        "/calls?state=dead",
+        "/checks?decision=maybe",
+        "/checks?limit=0",
+        "/checks?code=MAYBE",
+        "/checks?from=2027-06-01T12:30:00",
+        "/checks?to=noon",
+    ):
         reply = await service.client.get(path)
         wanted = path.partition("?")[2].partition("=")[0]
         assert reply.json()["errors"][0]["path"] == wanted, reply.text

@@ -88,7 +88,7 @@ async def test_a_campaign_none_of_whose_numbers_is_lawful_says_so(floor: Floor) 
     assert (await floor.lead(ASHA)).blocked_code == "CLI_SERIES_MISMATCH"
 
     async def ask(tx: Any) -> str:
-        verdict, _ = await explain(tx, floor.law, name="floor", phone=ASHA, at=None)
+        verdict = (await explain(tx, floor.law, name="floor", phone=ASHA, at=None)).verdict
         return verdict.code
 
     assert await floor.db.run(ask) == "CLI_SERIES_MISMATCH"

@@ -27,6 +27,7 @@ from dialer.compliance.record import canonical_body
 from dialer.compliance.replay import Replay, replay
 from tests.unit.compliance_facts import NOON, SERVICE
 from tests.unit.test_compliance_cases import ROWS, Row, at, facts_of
+from tests.unit.test_compliance_properties import thorough
 
 AT_HAND = packs_by_hash()
 STACKS = [find_packs([name]) for name in ("in", "us", "us-fl", "gb", "au")]
@@ -143,6 +144,7 @@ facts = st.builds(
 )
 
 
+@thorough(40)
 @given(facts, st.sampled_from(STACKS), instants)
 def test_whatever_was_known_the_bytes_hold_it(
     known: Facts, packs: tuple[Pack, ...], now: datetime
@@ -150,6 +152,7 @@ def test_whatever_was_known_the_bytes_hold_it(
     again(known, packs, now)
 
 
+@thorough(40)
 @given(facts, st.sampled_from(STACKS), instants)
 def test_the_bytes_hold_no_phone_and_no_words_of_a_lead(
     known: Facts, packs: tuple[Pack, ...], now: datetime

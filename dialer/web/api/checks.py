@@ -12,10 +12,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
+from dialer.compliance.verdict import REASONS
 from dialer.store import checks
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
 from dialer.web.api.phones import read_phone
+
+Reason = Literal["OK", *REASONS]  # type: ignore[valid-type]
+#: Without an offset it would mean another instant to everybody.
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class CheckOut(Struct):
@@ -60,11 +65,20 @@ class CheckController(Controller):
         lead_id: FromQuery[UUID | None] = None,
         phone: FromQuery[str | None] = None,
         decision: FromQuery[Literal["allow", "deny"] | None] = None,
-        code: FromQuery[str | None] = None,
+        code: Annotated[
+            Reason | None, QueryParameter(description="the first reason; OK: allowed")
+        ] = None,
+        attempt_id: FromQuery[UUID | None] = None,
+        from_at: Annotated[
+            AwareTime | None, QueryParameter(name="from", description="decided then or later")
+        ] = None,
+        to_at: Annotated[
+            AwareTime | None, QueryParameter(name="to", description="decided before then")
+        ] = None,
         after: FromQuery[UUID | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
     ) -> Page[CheckOut]:
-        """List decisions, oldest first."""
+        """List decisions, oldest first, by any of these filters together."""
         rows = await checks.list_checks(
             tx,
             campaign_id=campaign_id,
@@ -72,6 +86,9 @@ class CheckController(Controller):
             phone=None if phone is None else read_phone(phone, "phone"),
             decision=decision,
             code=code,
+            attempt_id=attempt_id,
+            from_at=from_at,
+            to_at=to_at,
             after=after,
             limit=limit + 1,
         )
