@@ -122,12 +122,11 @@ async def verify_audit(
 
 async def _read_all(tx: Tx, last_seq: int, proof: _Proof) -> None:
     """Fetch a page while the one before is proven, on a thread: live calls share the loop."""
-    driver: Any = (await tx.connection.get_raw_connection()).driver_connection
     first = (tx.account_id, last_seq, _PAGE)
-    page = await driver.fetch(_FIRST_PAGE, *first)
+    page = await tx.fetch(_FIRST_PAGE, *first)
     while page:
         following, _ = await asyncio.gather(
-            driver.fetch(_NEXT_PAGE, *first, page[-1][0], page[-1][1]),
+            tx.fetch(_NEXT_PAGE, *first, page[-1][0], page[-1][1]),
             asyncio.to_thread(proof.take, page),
         )
         page = following
