@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
-from dialer.dialing import lifecycle
+from dialer.dialing import breakers, lifecycle
 from dialer.dialing.erase import finish_erasures
 from dialer.dialing.forget_old import forget_old
 from dialer.dialing.hang_up import end_asked
@@ -46,6 +46,7 @@ _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 _DIAL_EVERY_S = 1.0  # the poll behind the hints; passes book slots 2 s ahead
 _CAMPAIGNS_EVERY_S = 1.0
 _LATE_RINGS_EVERY_S = 1.0
+_BREAKERS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
 _END_ASKED_EVERY_S = 0.5
 _INBOUND_EVERY_S = 5.0
@@ -180,6 +181,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: end_lost_inbound(runtime.db, context.carrier, bounds.lookup),
         ),
         "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
+        "breakers": (_BREAKERS_EVERY_S, lambda: breakers.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "left_recordings": (
             _LEFT_RECORDINGS_EVERY_S,

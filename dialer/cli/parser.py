@@ -10,6 +10,7 @@ import dialer
 from dialer.cli import (
     audit,
     campaigns,
+    carrier,
     check,
     database,
     demo,
@@ -33,6 +34,7 @@ COMMANDS = (
     check,
     audit,
     keys,
+    carrier,
     plivo,
 )
 

@@ -19,6 +19,7 @@ from dialer.compliance.facts import Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
+from dialer.dialing.breakers import note_probes
 from dialer.dialing.callers import CallerPool, judge
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
@@ -37,6 +38,7 @@ from dialer.domain.pacing import (
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.attempts import insert_attempts
+from dialer.store.breakers import breaker_of
 from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
@@ -96,11 +98,17 @@ class Pass:
     taken: set[str] = field(default_factory=set)
     every_s: float = 0.0  # between two slots of the carrier account
 
+    @property
+    def started(self) -> list[tuple[Campaign, UUID]]:
+        """The calls that are intended, once that is written."""
+        return [(one.campaign, one.attempt_id) for one in self.decided if one.attempt_id]
+
 
 async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     """Claim what may start now; returns the intents this transaction commits."""
     account = await carrier.lock_carrier(tx)
-    if account.paused_until is not None and account.paused_until > tx.now:
+    held = breaker_of(account)
+    if held is not None and held.may_start(tx.now) == 0:
         return []
     live, use = await carrier.live_by_campaign(tx)
     free = free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use)
@@ -118,6 +126,7 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
         return []
     desks = await desks_of(tx, running, live)
     room = min(desks.room(free), slots)
+    room = room if held is None else min(room, 1)  # the call that probes
     if room == 0:
         return []
     carried = read_carry(account.share_carry)
@@ -127,7 +136,9 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
         tx.hint(DIAL)  # there is more to look at, for the next pass, at once
     await book(tx, account, running, found, quotas.shares.carry)
-    return await _write(tx, law, found)
+    intents = await _write(tx, law, found)
+    await note_probes(tx, account, found.started)
+    return intents
 
 
 def _may_claim(campaign: Campaign, law: Law, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from dialer.domain.costs import costs, total, uses_of
+from dialer.domain.costs import costs, known, total, uses_of
 from dialer.store.engine import Tx
 from dialer.store.prices import price_of
 
@@ -13,7 +13,7 @@ from dialer.store.prices import price_of
 async def costs_of(
     tx: Tx, attempt: Any, carrier_usd: Decimal | None, **metered: Any
 ) -> dict[str, Any]:
-    """Return the columns ``costs`` and ``total_cost_usd`` of an attempt.
+    """Return the columns ``costs``, ``total_cost_usd`` and ``known_cost_usd`` of an attempt.
 
     carrier_usd: the carrier's own word for its part. metered: ``usage`` if it is news, else the
     attempt's. The prices are those of the moment it was answered.
@@ -27,4 +27,5 @@ async def costs_of(
     return {
         "costs": {part: None if usd is None else str(usd) for part, usd in parts.items()},
         "total_cost_usd": total(parts, uses),
+        "known_cost_usd": known(parts),
     }

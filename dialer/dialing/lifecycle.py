@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from dialer.dialing import breakers
 from dialer.dialing.law import Law
 from dialer.dialing.settle import refuse
 from dialer.domain.attempt import AttemptState, Refusal
@@ -17,8 +18,9 @@ from dialer.domain.definition import Definition, placeholders
 from dialer.domain.retry import EnrolmentState
 from dialer.errors import FieldError, InvalidInput, NotFound, RuleViolation
 from dialer.store import attempts as ledger
-from dialer.store import campaigns, enrolments
+from dialer.store import campaigns, carrier, enrolments
 from dialer.store.attempts import CarrierIds
+from dialer.store.budget import budget_of
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Database, Tx
 from dialer.store.tables import attempts, lead_lists, leads
@@ -152,6 +154,10 @@ async def change_state(
     """
     campaign = await campaigns.get(tx, campaign_id, lock=True)
     target = move(campaign.state, wanted, starts_at=campaign.row.starts_at, now=tx.now)
+    if wanted is S.RUNNING:
+        await breakers.lift(tx, campaign)
+    else:
+        await breakers.leave_to_person(tx, campaign)
     if target is not campaign.state:
         if target in (S.RUNNING, S.SCHEDULED):
             await _require_startable(tx, campaign, missing_keys)
@@ -179,6 +185,11 @@ async def _require_startable(tx: Tx, campaign: Campaign, missing_keys: Collectio
     require_playable(campaign.definition, missing_keys)
     if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
         raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")
+    budget = await budget_of(tx, campaign)
+    if budget is not None and budget.is_used_up(await carrier.live_of(tx, campaign.id)):
+        message = f"{budget.in_words()}; raise it (PUT /campaigns/{campaign.id}) and start again"
+        field = FieldError("dialing.budget_usd", message, float(budget.usd))
+        raise InvalidInput(f"dialing.budget_usd: {message}", [field])
     await require_filled(tx, campaign)
 
 

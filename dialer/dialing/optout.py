@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from dialer.dialing.events import tell_opted_out
 from dialer.domain.attempt import AttemptState
 from dialer.store import suppressions
-from dialer.store.attempts import CarrierIds, ask_to_end
+from dialer.store.attempts import CarrierIds, ask_to_end, find
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_lines
 from dialer.store.tables import attempts
@@ -43,7 +44,7 @@ async def suppress(
     ``by_attempt``: the call in which it was asked for, which goes on to its goodbye.
     """
     await lock_lines(tx, [phone])
-    await suppressions.add_suppression(
+    is_new = await suppressions.add_suppression(
         tx,
         phone=phone,
         source=source,
@@ -52,6 +53,16 @@ async def suppress(
         campaign_id=campaign_id,
         attempt_id=by_attempt,
     )
+    if is_new:
+        await tell_opted_out(
+            tx,
+            phone=phone,
+            attempt=None if by_attempt is None else await find(tx, by_attempt),
+            scope=scope,
+            campaign_id=campaign_id,
+            source=source,
+            reason=reason,
+        )
     only = [a.phone == phone]
     if by_attempt is not None:
         only.append(a.id != by_attempt)
@@ -64,7 +75,10 @@ async def suppress_all(
     tx: Tx, phones: Iterable[str], *, source: str, reason: str
 ) -> tuple[int, Sequence[CarrierIds]]:
     """Suppress many numbers everywhere; return how many are new, and the calls to them that are
-    asked for or ringing, for the caller to end after the commit."""
+    asked for or ringing, for the caller to end after the commit.
+
+    Nobody is told of each: the file is the customer's own.
+    """
     wanted = sorted(set(phones))
     added = 0
     ringing: list[CarrierIds] = []

@@ -217,6 +217,8 @@ async def record_reply(tx: Tx, attempt_id: UUID, reply: PlaceResult | None) -> S
     if held is None:
         return []
     try:
+        if isinstance(reply, Refused | Ambiguous) and reply.status is not None:
+            await ledger.change(tx, held, reply_status=reply.status)
         if reply is None:
             await refuse(tx, held, Refusal.STALE)
         elif isinstance(reply, Accepted):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from dialer.dialing.breakers import starts_left
 from dialer.domain.operators import (
     InFlight,
     Rates,
@@ -77,6 +78,8 @@ async def quotas_of(
         if one.row.max_cps is not None:
             slots = free_slots(next_slot_at=one.row.next_slot_at, cps=one.row.max_cps, now=tx.now)
             may_start = min(may_start, slots)
+        if (left := await starts_left(tx, one, up)) is not None:
+            may_start = min(may_start, left)
         desk = _desk_of(one)
         demands[one.id] = Demand(
             one.id,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from dialer.dialing.breakers import hold_account
 from dialer.dialing.costs import costs_of
 from dialer.dialing.due import calendar_of, is_cut_off, refusal_of, refusals_in_a_row
+from dialer.dialing.events import tell_call_ended, tell_disposition
 from dialer.domain.after_stream import call_back_at, replaces
 from dialer.domain.attempt import (
     OUT_OF_CREDIT_CODE,
@@ -19,6 +21,7 @@ from dialer.domain.attempt import (
     Refusal,
     outcome_of,
 )
+from dialer.domain.breakers import Reason
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
 from dialer.domain.retry import (
@@ -37,9 +40,8 @@ from dialer.store.engine import Tx
 
 log = logging.getLogger(__name__)
 
-# 401 and an empty balance would fail every further call alike: probe once a minute.
-ACCOUNT_PAUSE = timedelta(seconds=60)
-PAUSING = frozenset({Refusal.CREDENTIALS, Refusal.NO_CREDIT})
+# 401 and an empty balance would fail every further call alike.
+HOLDING = {Refusal.CREDENTIALS: Reason.CREDENTIALS, Refusal.NO_CREDIT: Reason.NO_CREDIT}
 # A lead that would wait in a campaign that is over waits for nothing.
 _INSTEAD_OF_WAITING = {
     CampaignState.CANCELLED: EnrolmentState.CANCELLED,
@@ -49,7 +51,7 @@ _INSTEAD_OF_WAITING = {
 
 async def lock_to_pause(tx: Tx, *, code: int | None = None, refusal: str | None = None) -> None:
     """Lock the carrier account before anything else if this news is going to pause it."""
-    if code == OUT_OF_CREDIT_CODE or refusal in PAUSING:
+    if code == OUT_OF_CREDIT_CODE or refusal in HOLDING:
         await carrier.lock_carrier(tx)
 
 
@@ -77,7 +79,8 @@ async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> Non
     )
     await lines.free_line(tx, attempt.phone, attempt.id)
     if facts.code == OUT_OF_CREDIT_CODE:
-        await pause_account(tx, Refusal.NO_CREDIT)
+        await hold_account(tx, Reason.NO_CREDIT, asked_at=attempt.placing_at)
+    await tell_call_ended(tx, attempt)
     await settle_lead(tx, held)
 
 
@@ -85,8 +88,8 @@ async def refuse(tx: Tx, held: Held, refusal: Refusal) -> None:
     """Nothing rang, and nothing will for this intent."""
     attempt = await change(tx, held, AttemptEvent.REFUSE, refusal=refusal, ended_at=tx.now)
     await lines.free_line(tx, attempt.phone, attempt.id)
-    if refusal in PAUSING:
-        await pause_account(tx, refusal)
+    if refusal in HOLDING:
+        await hold_account(tx, HOLDING[refusal], asked_at=attempt.placing_at)
     await settle_lead(tx, held)
 
 
@@ -97,11 +100,6 @@ async def give_up(tx: Tx, held: Held) -> None:
     attempt = await change(tx, held, AttemptEvent.FIND_ABSENT, ended_at=tx.now)
     await lines.free_line(tx, attempt.phone, attempt.id)
     await settle_lead(tx, held)
-
-
-async def pause_account(tx: Tx, refusal: Refusal) -> None:
-    log.error("carrier_account_paused", extra={"reason": refusal.value})
-    await carrier.pause_carrier(tx, until=tx.now + ACCOUNT_PAUSE, reason=refusal.value)
 
 
 async def settle_lead(tx: Tx, held: Held) -> None:
@@ -123,6 +121,9 @@ async def settle_lead(tx: Tx, held: Held) -> None:
         **enrolments.step_values(step),
     }
     await enrolments.save_many(tx, [row])
+    known = (lead.state, lead.disposition)
+    if step.disposition is not None and known != (step.state, step.disposition):
+        await tell_disposition(tx, attempt, step)
     held.enrolment = await enrolments.lock_one(tx, lead.id)
 
 

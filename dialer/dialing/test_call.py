@@ -25,12 +25,14 @@ from dialer.dialing.claim import (
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.dialing.lifecycle import require_playable
+from dialer.domain.breakers import in_words
 from dialer.domain.campaign import MAY_TEST_CALL
 from dialer.domain.ids import uuid7
 from dialer.domain.pacing import free_calls, free_slots
 from dialer.errors import NotFound, RuleViolation
 from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.attempts import insert_attempts
+from dialer.store.breakers import breaker_of
 from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
@@ -83,9 +85,9 @@ async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall
 
 async def _require_room(tx: Tx, account: Any) -> None:
     """Raise `RuleViolation` unless the carrier account can start a call now."""
-    if account.paused_until is not None and account.paused_until > tx.now:
-        until = account.paused_until.isoformat(timespec="seconds")
-        raise RuleViolation(f"the carrier account pauses until {until}: {account.paused_reason}")
+    held = breaker_of(account)
+    if held is not None and held.holds(tx.now):
+        raise RuleViolation(f"the carrier account is paused: {in_words(held, tx.now)}")
     _, use = await carrier.live_by_campaign(tx)
     if free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use) == 0:
         raise RuleViolation(f"all {account.cap} calls of the carrier account are in use; try again")

@@ -133,6 +133,11 @@ def total(parts: Costs, uses: Sequence[Use]) -> Decimal | None:
     return _sum([parts[part] for part in PARTS if part in used])
 
 
+def known(parts: Costs) -> Decimal | None:
+    """Return the sum of the parts that are known; None if none is."""
+    return _sum([usd for usd in parts.values() if usd is not None] or [None])
+
+
 def _cost(use: Use, prices: Mapping[Item, Price]) -> Decimal | None:
     price = prices.get(use.item)
     if use.amount is None or price is None or price.unit not in UNITS:

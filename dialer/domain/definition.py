@@ -51,6 +51,7 @@ class DialingSection(Section, frozen=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     budget_usd: Annotated[float, Meta(gt=0, le=1e9)] | None = None
+    max_opt_out_rate: Annotated[float, Meta(gt=0, le=1)] = 0.2  # of those who answered in 24 h
     ring_timeout_s: Annotated[int, Meta(ge=5, le=120)] = 30
     max_call_s: Annotated[int, Meta(ge=10, le=14400)] = 300
 

@@ -24,6 +24,7 @@ from dialer.leads.csv import Chunk, LeadFile, Reject, open_leads
 from dialer.leads.erased import without_erased
 from dialer.leads.typed import LEAD_COLUMNS
 from dialer.store.engine import Tx
+from dialer.store.outbox import tell
 from dialer.store.suppressions import erased_marks
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ async def import_leads(
     duplicate += merged.duplicate
     counts = (rows, merged.loaded, merged.updated, duplicate, rejected)
     await _finish(tx, list_id, file, counts)
+    named = dict(zip(_COUNTS, counts, strict=True))
+    await tell(tx, "list.imported", {"list_id": list_id, "name": name, "counts": named})
     fields = {field: file.columns.name_of(field) for field in file.columns.fields}
     header, delimiter = file.columns.header, file.source.delimiter
     return ImportResult(list_id, name, *counts, header, delimiter, fields, file.notes)
@@ -185,7 +188,6 @@ def _clash(row: Any, file: LeadFile) -> Reject:
 
 
 async def _finish(tx: Tx, list_id: UUID, file: LeadFile, counts: Iterable[int]) -> None:
-    names = ("rows", "loaded", "updated", "duplicate", "rejected")
     columns = [attribute for attribute, _ in file.columns.attributes]
     values = {
         "account_id": tx.account_id,
@@ -194,8 +196,10 @@ async def _finish(tx: Tx, list_id: UUID, file: LeadFile, counts: Iterable[int]) 
         "header": list(file.columns.header),
         "delimiter": file.source.delimiter,
     }
-    await tx.execute(text(_FINISH), values | dict(zip(names, counts, strict=True)))
+    await tx.execute(text(_FINISH), values | dict(zip(_COUNTS, counts, strict=True)))
 
+
+_COUNTS = ("rows", "loaded", "updated", "duplicate", "rejected")
 
 _ADD_LIST = """
 INSERT INTO lead_lists (account_id, id, name, status, created_at)

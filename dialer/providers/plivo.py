@@ -117,10 +117,10 @@ def read_reply(status: int, body: bytes, retry_after: str | None = None) -> Plac
     if 400 <= status < 500 and status != 408:
         return refusal(status, body, retry_after)
     if status not in ACCEPTING:
-        return Ambiguous(f"status {status}")
+        return Ambiguous(f"status {status}", status)
     request_uuid = _request_uuid(body)
     if request_uuid is None:
-        return Ambiguous(f"status {status} without a request_uuid")
+        return Ambiguous(f"status {status} without a request_uuid", status)
     return Accepted(request_uuid)
 
 

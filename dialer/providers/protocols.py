@@ -98,9 +98,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The request went out and no answer to rely on came back: the phone may be ringing."""
+    """The request went out and no answer to rely on came back: the phone may be ringing.
+    ``status``: of an answer that cannot be relied on; None: there was none."""
 
     detail: str
+    status: int | None = None
 
 
 PlaceResult = Accepted | Refused | Ambiguous

@@ -10,9 +10,13 @@ from typing import Any, Final
 from dialer.compliance.packs import Pack
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.domain.attempt import AttemptState, Outcome
+from dialer.domain.breakers import Breaker, in_words
+from dialer.domain.budget import Budget
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
-from dialer.store import carrier, reports
+from dialer.store import campaigns, carrier, reports
+from dialer.store.breakers import breaker_of
+from dialer.store.budget import budget_of
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 from dialer.store.reports import Calls, Places
@@ -40,7 +44,8 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
     calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
     live = await reports.count_live(tx, campaign.id)
     checks = await reports.count_checks(tx, campaign.id)
-    account = await carrier.get_carrier(tx)
+    account = breaker_of(await carrier.get_carrier(tx))
+    budget = await budget_of(tx, campaign)
     by_state = _sum((place.state, place.count) for place in places)
     done = _sum(
         (place.disposition, place.count) for place in places if place.state in (S.DONE, S.EXHAUSTED)
@@ -78,7 +83,10 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
         ),
         "starts_at": campaign.row.starts_at,
         "ends_at": campaign.row.ends_at,
-        "warnings": list(_warnings(campaign.state, places, account, tx.now)),
+        "paused_reason": await _paused_reason(tx, campaign, account),
+        "spent_usd": None if budget is None else float(budget.spent.known_usd),
+        "budget_usd": None if budget is None else float(budget.usd),
+        "warnings": list(_warnings(campaign.state, places, account, budget, tx.now)),
     }
 
 
@@ -150,8 +158,25 @@ def _waiting_window(places: Sequence[Places]) -> int:
     )
 
 
+async def _paused_reason(tx: Tx, campaign: Campaign, account: Breaker | None) -> str | None:
+    """Say why nothing is dialed: by the campaign's own breaker, a person, or the account's
+    breaker; None if nothing of these holds it."""
+    held = breaker_of(campaign.row)
+    if held is not None:
+        return in_words(held, tx.now)
+    if campaign.state is CampaignState.PAUSED:
+        return await campaigns.why(tx, campaign.id)
+    if campaign.state is CampaignState.RUNNING and account is not None:
+        return f"carrier account: {in_words(account, tx.now)}"
+    return None
+
+
 def _warnings(
-    state: CampaignState, places: Sequence[Places], account: Any, now: datetime
+    state: CampaignState,
+    places: Sequence[Places],
+    account: Breaker | None,
+    budget: Budget | None,
+    now: datetime,
 ) -> Iterator[str]:
     """Say what keeps a running campaign from going on, with what helps."""
     if state is not CampaignState.RUNNING:
@@ -159,9 +184,10 @@ def _warnings(
     for place in places:
         if place.state == S.WAITING and place.undated and place.blocked_code is not None:
             yield f"{place.blocked_code} holds {place.undated} of the leads{_help(place)}"
-    if account.paused_until is not None and account.paused_until > now:
-        until = account.paused_until.strftime("%H:%M:%S UTC")
-        yield f"the carrier account is paused until {until}: {account.paused_reason}"
+    if account is not None:
+        yield f"the carrier account is paused: {in_words(account, now)}"
+    if budget is not None and (doubts := budget.doubts()) is not None:
+        yield doubts
 
 
 def _help(place: Places) -> str:

@@ -22,6 +22,7 @@ from dialer.domain.definition_parse import parse_tables
 from dialer.domain.ids import uuid7
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
+from dialer.store.outbox import tell
 from dialer.store.tables import campaign_log, campaign_versions, campaigns
 
 c = campaigns.c
@@ -190,7 +191,10 @@ async def log(
     actor: str,
     reason: str,
 ) -> None:
-    """Say why a campaign moved."""
+    """Say why a campaign moved, here and to the customer's systems."""
+    name = await tx.scalar(select(c.name).where(c.account_id == tx.account_id, c.id == campaign_id))
+    data = {"campaign_id": campaign_id, "name": name, "from": from_state, "to": to_state}
+    await tell(tx, "campaign.state_changed", data | {"actor": actor, "reason": reason})
     await tx.execute(
         insert(campaign_log).values(
             account_id=tx.account_id,
@@ -203,6 +207,18 @@ async def log(
             reason=reason,
         )
     )
+
+
+async def why(tx: Tx, campaign_id: UUID) -> str | None:
+    """Return the reason of a campaign's last move."""
+    m = campaign_log.c
+    found: str | None = await tx.scalar(
+        select(m.reason)
+        .where(m.account_id == tx.account_id, m.campaign_id == campaign_id)
+        .order_by(m.id.desc())
+        .limit(1)
+    )
+    return found
 
 
 async def page_log(tx: Tx, campaign_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,19 +40,6 @@ async def save_carrier(tx: Tx, **values: Any) -> None:
     )
 
 
-async def pause_carrier(tx: Tx, *, until: datetime, reason: str) -> None:
-    """Claim nothing before ``until``; a longer pause already there stays."""
-    c = carrier_accounts.c
-    await tx.execute(
-        update(carrier_accounts)
-        .where(c.account_id == tx.account_id)
-        .values(
-            paused_until=func.greatest(func.coalesce(c.paused_until, until), until),
-            paused_reason=reason,
-        )
-    )
-
-
 async def live_by_campaign(tx: Tx) -> tuple[dict[UUID, int], Use]:
     """Count live attempts a campaign, and the account's whole use of its cap."""
     c, i = attempts.c, inbound_calls.c
@@ -73,3 +59,12 @@ async def live_by_campaign(tx: Tx) -> tuple[dict[UUID, int], Use]:
         inbound=sum(row[1] for row in rows if row[0] is None),
     )
     return live, use
+
+
+async def live_of(tx: Tx, campaign_id: UUID) -> int:
+    """Count a campaign's live attempts."""
+    c = attempts.c
+    query = select(func.count()).where(
+        c.account_id == tx.account_id, c.campaign_id == campaign_id, c.state.in_(_LIVE)
+    )
+    return await tx.scalar(query) or 0

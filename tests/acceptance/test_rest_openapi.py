@@ -20,7 +20,7 @@ GET /calls · POST /calls · GET /calls/{} · GET /calls/{}/turns · GET /calls/
 GET /calls/{}/recording
 GET /checks · GET /checks/{} · GET /audit/verify
 GET /suppressions · POST /suppressions · POST /suppressions/import · DELETE /suppressions/{}
-GET /sender · PUT /sender · GET /carrier · PUT /carrier
+GET /sender · PUT /sender · GET /carrier · PUT /carrier · POST /carrier/resume
 GET /scrubs · POST /scrubs
 GET /keys · POST /keys · DELETE /keys/{}
 GET /leads · POST /leads · GET /leads/{} · PATCH /leads/{} · DELETE /leads/{}

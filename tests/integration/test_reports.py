@@ -203,14 +203,18 @@ async def test_leads_that_wait_for_facts_are_named_with_what_helps(rows: Rows) -
     await rows.lead(blocked_code="A2P_UNDECLARED")
     await rows.tx.execute(
         update(carrier_accounts).values(
-            paused_until=NOW + timedelta(seconds=60), paused_reason="no_credit"
+            paused_until=NOW + timedelta(seconds=60),
+            paused_reason="rate_limited",
+            paused_detail="5 of 9 requests",
+            paused_at=NOW,
         )
     )
     found = await stats(rows.tx, await rows.read(), PACKS)
     assert sorted(found["warnings"]) == [
         "A2P_UNDECLARED holds 1 of the leads: correct the sender (PUT /sender)",
         "DNC_SCRUB_STALE holds 1 of the leads: upload a fresh scrub (POST /scrubs)",
-        "the carrier account is paused until 05:31:00 UTC: no_credit",
+        "the carrier account is paused: rate_limited: 5 of 9 requests; "
+        "a call probes at 05:31:00 UTC",
     ]
     assert found["finish_at"] is None
     await rows.set_campaign(state="paused")

@@ -25,6 +25,7 @@ from dialer.store.tables.campaigns import (
     campaign_versions,
     campaigns,
     enrolments,
+    spending,
 )
 from dialer.store.tables.checks import audit_heads, checks, subjects
 from dialer.store.tables.leads import consents, lead_lists, leads, rejects
@@ -65,6 +66,7 @@ __all__ = [
     "scrub_results",
     "scrubs",
     "senders",
+    "spending",
     "subjects",
     "suppressions",
     "turns",

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
-from dialer.store.tables.meta import account_id, at, metadata, one_of, uuid
+from dialer.store.tables.meta import account_id, at, breaker_columns, metadata, one_of, uuid
 from dialer.store.tables.meta import text as text_
 
 SERIES = ("140", "1600", "1601", "ordinary", "ordinary_with_carrier_letter", "own_verified")
@@ -79,8 +79,7 @@ carrier_accounts = Table(
     at("next_slot_at", null=True),  # GCRA: the earliest instant of the next dial slot
     # What each running campaign is owed of whole calls, or owes: {campaign id: calls}.
     Column("share_carry", JSONB, nullable=False, server_default=text("'{}'")),
-    at("paused_until", null=True),  # back-off after 429, 5030, credentials, credit
-    text_("paused_reason", null=True),
+    *breaker_columns(),
     PrimaryKeyConstraint("account_id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
 )

@@ -59,6 +59,7 @@ attempts = Table(
     text_("placed_by", null=True),  # the process that asked the carrier
     at("placing_at", null=True),
     at("post_before", null=True),
+    Column("reply_status", Integer),  # HTTP status of the carrier's reply
     text_("request_uuid", null=True),
     text_("call_uuid", null=True),
     at("placed_at", null=True),
@@ -92,6 +93,7 @@ attempts = Table(
     Column("usage", JSONB(none_as_null=True)),  # metered: what `call.desk.Metered` holds
     Column("costs", JSONB(none_as_null=True)),  # USD by part as decimal text; null: not known
     Column("total_cost_usd", Numeric(18, 6)),
+    Column("known_cost_usd", Numeric(18, 6)),  # the sum of the parts that are known
     PrimaryKeyConstraint("account_id", "id"),
     belongs_to("campaigns", "campaign_id"),
     belongs_to("enrolments", "enrolment_id"),
@@ -108,6 +110,28 @@ attempts = Table(
     Index("ix_attempts_campaign", "account_id", "campaign_id", "id"),
     Index("ix_attempts_phone", "account_id", "phone", "id"),
     Index("ix_attempts_call", "account_id", "call_uuid"),
+    # What breakers and budgets count: the newest requests of the account, the newest ends, the
+    # opt-outs of a campaign.
+    Index(
+        "ix_attempts_placing",
+        "account_id",
+        "placing_at",
+        postgresql_where=text("placing_at is not null"),
+    ),
+    Index(
+        "ix_attempts_ended",
+        "account_id",
+        "campaign_id",
+        "ended_at",
+        postgresql_where=text("ended_at is not null"),
+    ),
+    Index(
+        "ix_attempts_opted_out",
+        "account_id",
+        "campaign_id",
+        "ended_at",
+        postgresql_where=text("disposition = 'opted_out'"),
+    ),
 )
 
 carrier_events = Table(

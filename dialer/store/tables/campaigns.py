@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -20,7 +21,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from dialer.domain.attempt import Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
-from dialer.store.tables.meta import account_id, at, belongs_to, metadata, one_of, uuid
+from dialer.store.tables.meta import (
+    account_id,
+    at,
+    belongs_to,
+    breaker_columns,
+    metadata,
+    one_of,
+    uuid,
+)
 from dialer.store.tables.meta import text as text_
 
 campaigns = Table(
@@ -41,11 +50,26 @@ campaigns = Table(
     Column("lead_zones", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     at("created_at"),
     at("changed_at"),
+    *breaker_columns(),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "name"),
     belongs_to("lead_lists", "list_id"),
     one_of("state", CampaignState),
     Index("ix_campaigns_state", "account_id", "state"),
+)
+
+# What a campaign's calls have cost that ended up to ``upto``; later ones are added up when asked.
+spending = Table(
+    "spending",
+    metadata,
+    account_id(),
+    uuid("campaign_id"),
+    at("upto"),
+    Column("known_usd", Numeric(18, 6), nullable=False),
+    Column("dearest_usd", Numeric(18, 6)),
+    Column("unknown", Integer, nullable=False),
+    PrimaryKeyConstraint("account_id", "campaign_id"),
+    belongs_to("campaigns", "campaign_id"),
 )
 
 campaign_versions = Table(

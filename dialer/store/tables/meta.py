@@ -16,10 +16,12 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Integer,
     MetaData,
     Text,
     Uuid,
 )
+from sqlalchemy import text as sql
 
 metadata = MetaData(
     naming_convention={
@@ -58,4 +60,18 @@ def belongs_to(parent: str, column: str, **options: Any) -> ForeignKeyConstraint
     """A composite foreign key (account_id, ``column``) → ``parent`` (account_id, id)."""
     return ForeignKeyConstraint(
         ["account_id", column], [f"{parent}.account_id", f"{parent}.id"], **options
+    )
+
+
+def breaker_columns() -> tuple[Column[Any], ...]:
+    """The breaker of a carrier account or a campaign (`domain.breakers`); without a reason it is
+    closed. ``resumed_at``: what happened before counts no more."""
+    return (
+        text("paused_reason", null=True),
+        text("paused_detail", null=True),
+        at("paused_at", null=True),
+        at("paused_until", null=True),  # none while it waits for a hand
+        Column("failed_probes", Integer, nullable=False, server_default=sql("0")),
+        uuid("probe_id", null=True),
+        at("resumed_at", null=True),
     )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from litestar import Controller, get, put
+from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
+from dialer.dialing import breakers
+from dialer.domain.breakers import in_words
 from dialer.domain.lead import PhoneProblem, normalise_phone
 from dialer.errors import FieldError, InvalidInput
 from dialer.store import callers, carrier, enrolments, facts
+from dialer.store.breakers import breaker_of
 from dialer.store.engine import Tx
 from dialer.store.notify import DIAL
 
@@ -52,13 +55,20 @@ class Sender(Struct, forbid_unknown_fields=True):
     caller_ids: list[CallerId] = []
 
 
-class Limits(Struct, forbid_unknown_fields=True):
+class Limits(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What the carrier allows: calls at once, calls started a second, and calls kept free for
-    people who call us."""
+    people who call us. ``paused_reason``: only there while the account may not dial."""
 
     cap: int
     cps: float
     inbound_reserve: int
+    paused_reason: str | None = None
+
+
+class Resumed(Struct):
+    """``campaigns``: those that were paused with the account and go on."""
+
+    campaigns: list[str]
 
 
 class NewLimits(Struct, forbid_unknown_fields=True):
@@ -105,8 +115,14 @@ class CarrierController(Controller):
 
     @get()
     async def get_carrier(self, tx: NamedDependency[Tx]) -> Limits:
-        """Look at the limits that all dialing keeps."""
-        return _limits(await carrier.get_carrier(tx))
+        """Look at the limits that all dialing keeps, and whether the account may dial."""
+        return limits_of(await carrier.get_carrier(tx), tx.now)
+
+    @post("/resume", status_code=200)
+    async def resume_carrier(self, tx: NamedDependency[Tx]) -> Resumed:
+        """Let the account dial again after its credentials were corrected or credit was added.
+        Campaigns that were paused with it go on."""
+        return Resumed(await breakers.resume_account(tx, actor="api"))
 
     @put()
     async def put_carrier(self, tx: NamedDependency[Tx], data: JSONBody[NewLimits]) -> Limits:
@@ -124,8 +140,11 @@ class CarrierController(Controller):
         return Limits(cap, cps, reserve)
 
 
-def _limits(row: Any) -> Limits:
-    return Limits(row.cap, row.cps, row.inbound_reserve)
+def limits_of(row: Any, now: datetime) -> Limits:
+    """Return a carrier account's row as the API shows it."""
+    held = breaker_of(row)
+    paused = None if held is None else in_words(held, now)
+    return Limits(row.cap, row.cps, row.inbound_reserve, paused)
 
 
 async def _sender(tx: Tx) -> Sender:
