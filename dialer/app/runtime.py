@@ -21,7 +21,6 @@ import dialer
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir, secret_of
 from dialer.app.lag import LoopLag
-from dialer.app.talking import Talking, open_providers
 from dialer.app.twin_process import at_twin, noted_url, own_twin
 from dialer.compliance.packs import require_packs
 from dialer.dialing.law import Law
@@ -40,6 +39,7 @@ from dialer.store import carrier, embedded
 from dialer.store.engine import Database, MarkOf, create_engine, follow
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
+from dialer.web.live_streams import Talk
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +157,13 @@ def _why(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Runtime]:
-    """Open everything a dialing or serving process needs."""
+async def open_runtime(
+    settings: Settings, *, migrate: bool = True, talks: bool = True
+) -> AsyncIterator[Runtime]:
+    """Open everything a dialing or serving process needs.
+
+    talks: it serves streams, and so needs the vendors of speech.
+    """
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, migrate=migrate))
@@ -169,11 +174,11 @@ async def open_runtime(settings: Settings, *, migrate: bool = True) -> AsyncIter
             twin = await own_twin(settings.data_dir, offset, cap=account.cap, cps=account.cps)
             stack.push_async_callback(twin.stop)
             settings = at_twin(settings, twin.url)
-        yield await _compose(settings, db, offset, stack)
+        yield await _compose(settings, db, offset, stack, talks=talks)
 
 
 async def _compose(
-    settings: Settings, db: Database, offset: timedelta, stack: AsyncExitStack
+    settings: Settings, db: Database, offset: timedelta, stack: AsyncExitStack, *, talks: bool
 ) -> Runtime:
     assert settings.plivo_auth_id is not None and settings.plivo_auth_token is not None
     hide(settings.plivo_auth_token)
@@ -190,7 +195,6 @@ async def _compose(
     )
     point_sdk_at(settings.plivo_api_url)
     await _require_credentials(plivo)
-    providers = await stack.enter_async_context(open_providers(settings))
     drain = Drain()
     lag = LoopLag(settings.max_lag_ms)
     await stack.enter_async_context(lag.watching())
@@ -204,15 +208,6 @@ async def _compose(
         turn_to_call=turns.to_call,
     )
     background = Background()
-    talking = Talking(
-        db=db,
-        law=law,
-        carrier=plivo,
-        urls=placing.urls,
-        providers=providers,
-        data_dir=settings.data_dir,
-        spawn=background.spawn,
-    )
     context = Context(
         db=db,
         keys=keys,
@@ -224,12 +219,29 @@ async def _compose(
         api_key=secret_of(settings.data_dir, "api_key", settings.api_key),
         data_dir=settings.data_dir,
         background=background,
-        talk=talking.talk,
         is_draining=lambda: drain.is_on,
         is_overloaded=lambda: lag.is_over,
         lag_ms=lambda: lag.p95_ms,
     )
+    if talks:
+        context = replace(context, talk=await _talk(settings, context, stack))
     return Runtime(settings, db, law, context, drain, offset, lag)
+
+
+async def _talk(settings: Settings, context: Context, stack: AsyncExitStack) -> Talk:
+    """Open the vendors of speech; return what serves a stream."""
+    # Their SDKs are two thirds of a start, which a worker that was killed need not wait for.
+    from dialer.app.talking import Talking, open_providers
+
+    return Talking(
+        db=context.db,
+        law=context.law,
+        carrier=context.carrier,
+        urls=context.urls,
+        providers=await stack.enter_async_context(open_providers(settings)),
+        data_dir=settings.data_dir,
+        spawn=context.background.spawn,
+    ).talk
 
 
 async def _require_credentials(plivo: PlivoRest) -> None:

@@ -83,7 +83,7 @@ async def _web(args: argparse.Namespace, settings: Settings) -> int:
 async def _worker(args: argparse.Namespace, settings: Settings) -> int:
     stop = Stop()
     with on_signals(stop):
-        async with open_runtime(settings, migrate=False) as runtime:
+        async with open_runtime(settings, migrate=False, talks=False) as runtime:
             await run_until_stopped(
                 runtime, sock=None, dials=True, stop=stop, on_ready=lambda: _at_work(args)
             )
