@@ -174,6 +174,7 @@ class Exchange:
             request_uuid=call.request_uuid,
             to=call.phone,
             parent=call.parent_call_uuid,
+            rang=call.rang,
             code=end.code,
             name=end.name,
             source=end.source,

@@ -21,7 +21,7 @@ from dialer.store.tables import (
     lines,
     suppressions,
 )
-from tests.benchmarks.crash.books import Books, at_of, attempt_of
+from tests.benchmarks.crash.books import Books, Entry, at_of, attempt_of
 from tests.benchmarks.crash.scenario import MAX_ATTEMPTS, RETRIED, Scenario
 
 LIVE = ("intended", "placing", "ambiguous", "placed", "ringing", "in_call")
@@ -141,7 +141,7 @@ def _of_rings(books: Books, facts: Facts) -> Iterator[Violation]:
             yield _of(facts, attempt_id, "rang twice for one intent", f"{len(rings)} rings")
         if row is None:
             yield Violation("rang without an attempt", f"{attempt_id}", attempt_id)
-        elif row.state in _NOTHING_RANG:
+        elif row.state in _NOTHING_RANG and not _was_cancelled_unrung(books, rings[0]):
             what = f"{row.state}, {row.refusal}"
             yield _of(facts, attempt_id, "rang, and the attempt says not", what)
         elif row.phone != rings[0]["to"]:
@@ -151,6 +151,12 @@ def _of_rings(books: Books, facts: Facts) -> Iterator[Violation]:
     for row in facts.attempts.values():
         if row.state == "ended" and row.id not in books.rings:
             yield _of(facts, row.id, "never rang, and the attempt says so", str(row.outcome))
+
+
+def _was_cancelled_unrung(books: Books, ring: Entry) -> bool:
+    """It had left the queue when our cancel reached it, and no phone had rung yet."""
+    ended = books.ended.get(ring["call_uuid"])
+    return ended is not None and ended["code"] == 1000 and not ended["rang"]
 
 
 def _of_outcomes(books: Books, facts: Facts) -> Iterator[Violation]:
