@@ -29,11 +29,12 @@ from dialer.cli.shared import (
     short_text,
 )
 from dialer.dialing import lifecycle
+from dialer.dialing.fitness import owned_numbers
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
-from dialer.errors import InvalidInput
+from dialer.errors import InvalidInput, Unavailable
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
 from dialer.settings import Settings, missing_speech_keys
@@ -111,9 +112,11 @@ def _move_to(state: CampaignState) -> Run:
                 actor="cli",
                 in_flight="hang_up" if wants_end else "finish",
                 missing_keys=missing_speech_keys(settings),
+                owned_numbers=owned,
             )
 
         async with opened(settings) as db:
+            owned = await _owned(settings, db) if state is CampaignState.RUNNING else None
             campaign, to_end = await db.run(work)
             if to_end:
                 await end_calls(db, carrier_rest(settings, db), to_end)
@@ -124,6 +127,14 @@ def _move_to(state: CampaignState) -> Run:
         return 0
 
     return run
+
+
+async def _owned(settings: Settings, db: Database) -> set[str] | None:
+    """The numbers rented at the carrier, None where it cannot be asked from here."""
+    try:
+        return await owned_numbers(carrier_rest(settings, db))
+    except Unavailable:
+        return None
 
 
 async def _status(args: argparse.Namespace, settings: Settings) -> int:

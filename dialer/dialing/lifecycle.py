@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from dialer.dialing import breakers
+from dialer.dialing.fitness import require_callers, require_fitting
 from dialer.dialing.law import Law
 from dialer.dialing.settle import refuse
 from dialer.domain.attempt import AttemptState, Refusal
@@ -62,6 +63,8 @@ async def create(tx: Tx, law: Law, *, definition: Definition, list_id: UUID, nam
     if lead_list.status != "ready":
         raise RuleViolation(f"lead list {lead_list.name!r} is {lead_list.status}, not ready")
     _require_placeholders(definition, lead_list.columns, source=source)
+    packs = law.packs_of(definition)
+    await require_fitting(tx, definition, packs, list_id=list_id, source=source)
     campaign_id = await campaigns.add(tx, list_id=list_id, definition=definition, name=name)
     await enrolments.enrol_list(tx, campaign_id=campaign_id, list_id=list_id, due=False)
     await remember_zones(tx, campaign_id)
@@ -88,6 +91,8 @@ async def redefine(tx: Tx, law: Law, campaign_id: UUID, definition: Definition) 
         )
     )
     _require_placeholders(definition, columns, source=source)
+    packs, list_id = law.packs_of(definition), campaign.row.list_id
+    await require_fitting(tx, definition, packs, list_id=list_id, source=source)
     version = campaign.row.version + 1
     dialing = definition.dialing
     await campaigns.add_version(tx, campaign_id, version, definition)
@@ -145,10 +150,12 @@ async def change_state(
     actor: str,
     in_flight: str = "finish",
     missing_keys: Collection[str] = (),
+    owned_numbers: Collection[str] | None = None,
 ) -> tuple[Campaign, Sequence[CarrierIds]]:
     """Move a campaign as a person asked; also return the calls to end afterwards.
 
-    missing_keys: of the providers of speech, see `settings.missing_speech_keys`. Raises
+    missing_keys: of the providers of speech, see `settings.missing_speech_keys`. owned_numbers:
+    see `fitness.require_callers`. Raises
     `IllegalTransition` (with the legal moves), `InvalidInput` or `RuleViolation` (not fit to
     start).
     """
@@ -161,6 +168,8 @@ async def change_state(
     if target is not campaign.state:
         if target in (S.RUNNING, S.SCHEDULED):
             await _require_startable(tx, campaign, missing_keys)
+            source = f"campaign {campaign.row.name!r} cannot start"
+            await require_callers(tx, campaign.definition, owned=owned_numbers, source=source)
         await _enter(tx, campaign, target, actor=actor, reason=f"asked for {wanted}")
     to_end: Sequence[CarrierIds] = ()
     if target in (S.PAUSED, S.CANCELLED):

@@ -177,6 +177,9 @@ class PlivoRest:
         rows = await self._pages(lambda client, page: client.numbers.list(limit=PAGE, **page))
         return [number for row in rows if (number := read_number(row))]
 
+    async def rented(self) -> Sequence[str]:
+        return [one.number for one in await self.numbers()]
+
     async def number(self, number: str) -> OwnedNumber | None:
         """One rented number, or None if the account does not have it."""
         _require_id("number", _wire(number))

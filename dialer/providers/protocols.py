@@ -176,7 +176,14 @@ class CallControl(Protocol):
         """Records of the calls to one number that ended in the last 7 days."""
 
 
-class Carrier(CallControl, Protocol):
+class NumberList(Protocol):
+    """A carrier account as far as its own numbers go. Raises `ProviderError`."""
+
+    async def rented(self) -> Sequence[str]:
+        """The numbers rented on the account, E.164."""
+
+
+class Carrier(CallControl, NumberList, Protocol):
     """A telephone account. `place` reports; everything else raises `ProviderError`."""
 
     async def place(self, request: CallRequest) -> PlaceResult:

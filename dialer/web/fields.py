@@ -19,6 +19,7 @@ T = TypeVar("T")
 _AT_PATH = re.compile(r"^(?P<text>.*?) - at `(?:key in `)?\$\.?(?P<path>.*)`$", re.S)
 _UNKNOWN = re.compile(r"unknown field `(.+?)`$")
 _MISSING = re.compile(r"missing required field `(.+?)`$")
+_BOUND = re.compile(r"^Expected `(int|float)` (>=|<=|>|<) ([0-9.e+-]+)$")
 _NOT_ENUM = re.compile(r"^Invalid enum value (.+)$")
 
 
@@ -59,6 +60,10 @@ def in_words(kind: Any, path: str, message: str) -> tuple[str, str]:
         return _join(path, missing[1]), "missing; it is required"
     if misused := _of_a_form(message):
         return path or "body", misused
+    if bound := _BOUND.match(message):
+        kinds = {"int": "a whole number", "float": "a number"}
+        words = {">=": "from", "<=": "up to", ">": "above", "<": "below"}
+        return path or "body", f"allowed: {kinds[bound[1]]} {words[bound[2]]} {bound[3]}"
     if found := _NOT_ENUM.match(message):
         return path or "body", f"found {found[1]}; allowed: {', '.join(_values(here))}"
     return path or "body", message

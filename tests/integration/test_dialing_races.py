@@ -169,7 +169,9 @@ async def test_nothing_starts_after_the_campaigns_end(floor: Floor) -> None:
     """An intent whose slot lies before the end is not placed after it."""
     async with floor.db.begin() as tx:
         ends_at = tx.now + timedelta(seconds=30)
-    campaign = await floor.launch([ASHA], dialing={"ends_at": ends_at.isoformat()})
+    campaign = await floor.launch(
+        [ASHA], dialing={"ends_at": ends_at.isoformat()}, retry={"delays": {}}
+    )
     await floor.later(20)  # the rest is time for a busy machine
     attempt_id = await floor.claim_one()
     await floor.later(11)
@@ -186,7 +188,11 @@ async def test_a_campaign_past_its_end_finishes_once_its_calls_are_over(
 ) -> None:
     async with floor.db.begin() as tx:
         ends_at = tx.now + timedelta(seconds=30)
-    campaign = await floor.launch([ASHA, RAVI], dialing={"ends_at": ends_at.isoformat()})
+    campaign = await floor.launch(
+        [ASHA, RAVI],
+        dialing={"ends_at": ends_at.isoformat()},
+        retry={"delays": {"busy": ["PT25S"]}},
+    )
     await floor.db.run(lambda tx: save_carrier(tx, cap=1))
     attempt_id = await floor.ring_one()
     if state == "paused":

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from dialer.dialing import lifecycle
 from dialer.dialing.enrol import enrol
+from dialer.dialing.fitness import owned_numbers
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables, parse_toml
@@ -164,6 +165,8 @@ class CampaignController(Controller):
     ) -> CampaignOut:
         """Start, pause, resume or cancel. A 409 carries the ``legal`` states."""
         context: Context = state.context
+        is_start = data.state == "running"
+        owned = await owned_numbers(context.carrier) if is_start else None
         campaign, to_end = await lifecycle.change_state(
             tx,
             campaign_id,
@@ -171,6 +174,7 @@ class CampaignController(Controller):
             actor="api",
             in_flight=data.in_flight,
             missing_keys=context.law.missing_keys,
+            owned_numbers=owned,
         )
 
         async def end_calls() -> None:
