@@ -38,6 +38,7 @@ __all__ = [
     "any_zone_open",
     "decide",
     "decide_for",
+    "may_be_open",
     "next_open_at",
 ]
 
@@ -97,6 +98,30 @@ def any_zone_open(
         _may_be_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second)
         for zone in named
     )
+
+
+def may_be_open(
+    packs: Sequence[Pack],
+    category: str,
+    mode: str,
+    narrowing: Narrowing,
+    *,
+    phone: str,
+    lead_zone: str | None,
+    now: datetime,
+) -> bool:
+    """Say False only when a lead in these zones must wait for a window.
+
+    A band a subscriber may have switched on counts as open; where packs or zones cannot be told,
+    the lead must be looked at to be told so.
+    """
+    number = read_number(phone)
+    applied = tuple(pack for pack in packs if _covers(pack, number))
+    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
+    if not applied or not zones:
+        return True
+    plan = make_plan(applied, category, mode)
+    return _may_be_open(make_schedule(plan.windows, zones, _ALL_ON, narrowing), epoch_s(now))
 
 
 def next_open_at(

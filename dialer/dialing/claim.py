@@ -23,6 +23,7 @@ from dialer.dialing.breakers import note_probes
 from dialer.dialing.callers import CallerPool, judge
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
+from dialer.dialing.lineup import SCAN_LIMIT, Lineup, lineups_of
 from dialer.dialing.quotas import Quotas, carry_json, desks_of, quotas_of, read_carry
 from dialer.domain.attempt import AttemptState, Disposition
 from dialer.domain.campaign import CampaignState
@@ -43,11 +44,11 @@ from dialer.store.callers import kept_callers, mark_used
 from dialer.store.campaigns import Campaign
 from dialer.store.checks import append_checks
 from dialer.store.engine import Tx
+from dialer.store.enrolments import Queue
 from dialer.store.notify import DIAL
 
 log = logging.getLogger(__name__)
 
-SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no capacity
 BATCH = 50
 BUSY_LINE_PAUSE = timedelta(seconds=5)
 INTENT_LIFE = timedelta(seconds=5)
@@ -106,7 +107,7 @@ class Pass:
 
 async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     """Claim what may start now; returns the intents this transaction commits."""
-    account = await carrier.lock_carrier(tx)
+    account = await carrier.lock_carrier(tx, to_claim=True)
     held = breaker_of(account)
     if held is not None and held.may_start(tx.now) == 0:
         return []
@@ -129,10 +130,14 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     room = room if held is None else min(room, 1)  # the call that probes
     if room == 0:
         return []
+    lineups = await lineups_of(tx, law, running)
+    due = {cid: len(lineup) for cid, lineup in lineups.items()}
     carried = read_carry(account.share_carry)
-    quotas = await quotas_of(tx, running, live, room, desks, carried)
+    quotas = await quotas_of(tx, running, live, due, room, desks, carried)
+    if not any(quotas.shares.starts.values()):
+        return []
     found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx))
-    await _scan(tx, law, running, quotas, found)
+    await _scan(tx, law, running, lineups, quotas, found)
     if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
         tx.hint(DIAL)  # there is more to look at, for the next pass, at once
     await book(tx, account, running, found, quotas.shares.carry)
@@ -148,8 +153,15 @@ def _may_claim(campaign: Campaign, law: Law, now: datetime) -> bool:
     return campaign.is_window_open(law.packs_of(campaign.definition), now)
 
 
-async def _scan(tx: Tx, law: Law, running: Sequence[Campaign], quotas: Quotas, found: Pass) -> None:
-    """Look at due leads, a batch a campaign at a time, until quotas or the scan are used up.
+async def _scan(
+    tx: Tx,
+    law: Law,
+    running: Sequence[Campaign],
+    lineups: Mapping[UUID, Lineup],
+    quotas: Quotas,
+    found: Pass,
+) -> None:
+    """Look at due leads, a batch a campaign at a time, until quotas or lineups are used up.
 
     The first batch is what a campaign may start: mostly all of it is lawful. What a campaign
     leaves goes to the others in the same pass.
@@ -160,18 +172,19 @@ async def _scan(tx: Tx, law: Law, running: Sequence[Campaign], quotas: Quotas, f
         for one in running
         if one.id not in through and found.allowed[one.id] < quotas.of(one.id)
     ]:
-        batches, wanted = [], {}
+        wanted: list[tuple[Queue, int]] = []
         for one in hungry:
-            seen = found.seen[one.id]
-            most = BATCH if seen else min(BATCH, quotas.of(one.id))
-            wanted[one.id] = min(most, SCAN_LIMIT - len(seen))
-            leads = await enrolments.claim_due(tx, one.id, limit=wanted[one.id], seen=seen)
-            batches.append((one, leads))
-        holders = await lines.lock_lines(tx, (lead.phone for _, leads in batches for lead in leads))
-        for one, leads in batches:
-            await _decide_batch(tx, law, one, leads, quotas.of(one.id), holders, found)
-        for one, leads in batches:
-            if len(leads) < wanted[one.id] or len(found.seen[one.id]) >= SCAN_LIMIT:
+            left = SCAN_LIMIT - len(found.seen[one.id])
+            first = quotas.of(one.id) if not found.seen[one.id] else BATCH
+            wanted += lineups[one.id].next(min(BATCH, first, left))
+        seen = [lead_id for one in hungry for lead_id in found.seen[one.id]]
+        leads = await enrolments.claim_due(tx, wanted, seen=seen)
+        holders = await lines.lock_lines(tx, (lead.phone for lead in leads))
+        for one in hungry:
+            batch = [lead for lead in leads if lead.campaign_id == one.id]
+            await _decide_batch(tx, law, one, batch, quotas.of(one.id), holders, found)
+        for one in hungry:
+            if lineups[one.id].is_done or len(found.seen[one.id]) >= SCAN_LIMIT:
                 through.add(one.id)
                 quotas.close(one.id, found.allowed[one.id])
 
@@ -186,6 +199,8 @@ async def _decide_batch(
     found: Pass,
 ) -> None:
     """Decide leads in their order until the quota is filled; the rest is left for later."""
+    if not leads:
+        return
     packs = law.packs_of(campaign.definition)
     phones = {lead.lead_id: lead.phone for lead in leads}
     batch = await facts.facts_of(

@@ -53,7 +53,8 @@ async def _enrol_some(tx: Tx, campaign_id: UUID, lead_ids: Sequence[UUID], *, du
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise NotFound(f"lead_ids: no lead {', '.join(unknown[:5])}{more}")
     enrolled = await enrolments.enrolled_among(tx, campaign_id, list(phones))
-    fresh = [(lead_id, phones[lead_id]) for lead_id in sorted(phones) if lead_id not in enrolled]
+    # Their zones are read when `remember_zones` looks at all of them.
+    fresh = [(one, phones[one], None) for one in sorted(phones) if one not in enrolled]
     await enrolments.enrol_leads(tx, campaign_id=campaign_id, leads=fresh, due=due)
     return len(fresh)
 

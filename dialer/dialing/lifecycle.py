@@ -131,6 +131,7 @@ async def remember_zones(tx: Tx, campaign_id: UUID) -> None:
         .distinct()
     )
     await campaigns.save(tx, campaign_id, lead_zones=sorted(row.timezone for row in rows))
+    await enrolments.renew_zone_keys(tx, campaign_id)
 
 
 def _unknown_placeholders(definition: Definition, columns: Sequence[str]) -> Iterator[FieldError]:

@@ -17,7 +17,7 @@ from dialer.domain.operators import (
 )
 from dialer.domain.pacing import free_slots
 from dialer.domain.share import Demand, Desk, Shares, share
-from dialer.store import campaigns, enrolments, operators
+from dialer.store import campaigns, operators
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 
@@ -63,12 +63,12 @@ async def quotas_of(
     tx: Tx,
     running: Sequence[Campaign],
     live: Mapping[UUID, int],
+    due: Mapping[UUID, int],
     room: int,
     desks: Desks,
     carried: Mapping[UUID, float],
 ) -> Quotas:
-    """Share the room among the campaigns that can use it."""
-    due = await enrolments.count_due(tx, [one.id for one in running], room)
+    """Share the room among the campaigns that can use it. due: leads that may be called now."""
     demands = {}
     for one in running:
         up = live.get(one.id, 0)

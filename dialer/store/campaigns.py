@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import insert, select, update
 
-from dialer.compliance.decide import any_zone_open
+from dialer.compliance.decide import any_zone_open, may_be_open
 from dialer.compliance.facts import Narrowing
 from dialer.compliance.packs import Pack
 from dialer.domain.campaign import CampaignState
@@ -55,45 +54,68 @@ class Campaign:
         category, mode = self.definition.campaign.category, self.definition.mode
         return any_zone_open(packs, category, mode, self.narrowing, self.row.lead_zones, now)
 
-
-@lru_cache(maxsize=512)
-def _definition(digest: bytes, tables: bytes) -> Definition:
-    return parse_tables(msgspec.json.decode(tables), source="stored campaign")
-
-
-def read_definition(row: Any) -> Definition:
-    """Return the definition stored in ``row``; parsed once a process and content."""
-    return _definition(row.sha256, msgspec.json.encode(row.definition))
-
-
-def _with_definition() -> Any:
-    return select(campaigns, v.definition, v.sha256).join(
-        campaign_versions,
-        and_(v.account_id == c.account_id, v.campaign_id == c.id, v.version == c.version),
-    )
+    def may_call(
+        self, packs: Sequence[Pack], *, phone: str, lead_zone: str | None, now: datetime
+    ) -> bool:
+        """False only when leads with such a number and zone wait for a window."""
+        return may_be_open(
+            packs,
+            self.definition.campaign.category,
+            self.definition.mode,
+            self.narrowing,
+            phone=phone,
+            lead_zone=lead_zone,
+            now=now,
+        )
 
 
-def _campaign(row: Any) -> Campaign:
-    return Campaign(row, read_definition(row))
+_definitions: dict[bytes, Definition] = {}  # by the digest of their tables, which never change
+_MOST_DEFINITIONS = 512
+
+
+async def _defined(tx: Tx, campaign_id: UUID, version: int, digest: bytes) -> Definition:
+    """Return the frozen definition of this digest; read and parsed once a process."""
+    known = _definitions.get(digest)
+    if known is None:
+        (row,) = await tx.fetch(
+            "SELECT definition FROM campaign_versions "
+            "WHERE account_id = $1 AND campaign_id = $2 AND version = $3",
+            tx.account_id,
+            campaign_id,
+            version,
+        )
+        known = parse_tables(row.definition, source="stored campaign")
+        if len(_definitions) >= _MOST_DEFINITIONS:
+            _definitions.clear()
+        _definitions[digest] = known
+    return known
+
+
+_SELECT = """
+SELECT c.*, v.sha256 FROM campaigns c JOIN campaign_versions v
+  ON v.account_id = c.account_id AND v.campaign_id = c.id AND v.version = c.version
+WHERE c.account_id = $1
+"""
+_LOCK = " FOR NO KEY UPDATE OF c"
+
+
+async def _read(tx: Tx, sql: str, *values: Any) -> list[Campaign]:
+    rows = await tx.fetch(_SELECT + sql, tx.account_id, *values)
+    return [Campaign(row, await _defined(tx, row.id, row.version, row.sha256)) for row in rows]
 
 
 async def get(tx: Tx, campaign_id: UUID, *, lock: bool = False) -> Campaign:
     """Return one campaign, its row locked if asked; `NotFound` if there is none."""
-    query = _with_definition().where(c.account_id == tx.account_id, c.id == campaign_id)
-    if lock:
-        query = query.with_for_update(key_share=True, of=campaigns)
-    row = await tx.one_or_none(query)
-    if row is None:
+    found = await _read(tx, " AND c.id = $2" + (_LOCK if lock else ""), campaign_id)
+    if not found:
         raise NotFound(f"no campaign {campaign_id}")
-    return _campaign(row)
+    return found[0]
 
 
 async def find(tx: Tx, name: str) -> Campaign | None:
     """Return the campaign called ``name``, or None."""
-    row = await tx.one_or_none(
-        _with_definition().where(c.account_id == tx.account_id, c.name == name)
-    )
-    return None if row is None else _campaign(row)
+    found = await _read(tx, " AND c.name = $2", name)
+    return found[0] if found else None
 
 
 async def by_name(tx: Tx, name: str) -> Campaign:
@@ -108,12 +130,8 @@ async def by_name(tx: Tx, name: str) -> Campaign:
 
 async def in_state(tx: Tx, *states: CampaignState, lock: bool = False) -> list[Campaign]:
     """Return the campaigns in these states; ``lock``: locked, without those another holds."""
-    query = (
-        _with_definition().where(c.account_id == tx.account_id, c.state.in_(states)).order_by(c.id)
-    )
-    if lock:
-        query = query.with_for_update(key_share=True, of=campaigns, skip_locked=True)
-    return [_campaign(row) for row in await tx.all(query)]
+    locked = f"{_LOCK} SKIP LOCKED" if lock else ""
+    return await _read(tx, " AND c.state = ANY($2::text[]) ORDER BY c.id" + locked, states)
 
 
 async def page(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:
@@ -126,14 +144,16 @@ async def page(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:
 
 async def definition_of(tx: Tx, campaign_id: UUID, version: int) -> Definition:
     """Return the frozen definition an attempt names."""
-    row = await tx.one_or_none(
-        select(v.definition, v.sha256).where(
-            v.account_id == tx.account_id, v.campaign_id == campaign_id, v.version == version
-        )
+    rows = await tx.fetch(
+        "SELECT sha256 FROM campaign_versions "
+        "WHERE account_id = $1 AND campaign_id = $2 AND version = $3",
+        tx.account_id,
+        campaign_id,
+        version,
     )
-    if row is None:
+    if not rows:
         raise NotFound(f"no version {version} of campaign {campaign_id}")
-    return read_definition(row)
+    return await _defined(tx, campaign_id, version, rows[0].sha256)
 
 
 async def add(tx: Tx, *, list_id: UUID, definition: Definition, name: str) -> UUID:

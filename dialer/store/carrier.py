@@ -5,26 +5,37 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, null, select, update
+import msgspec
+from sqlalchemy import func, select
 
 from dialer.domain.attempt import LIVE
 from dialer.domain.pacing import Use
 from dialer.store.engine import Tx
-from dialer.store.tables import attempts, carrier_accounts, inbound_calls
+from dialer.store.tables import attempts, carrier_accounts
 
 _LIVE = sorted(LIVE)
+_LISTED = ", ".join(f"'{state}'" for state in _LIVE)
 
 
-async def lock_carrier(tx: Tx) -> Any:
+async def lock_carrier(tx: Tx, *, to_claim: bool = False) -> Any:
     """Lock and return the carrier account row: one claim at a time (design §6.1).
 
     Before any lead, line or attempt is locked. The wait for it may have been long, so that the
     product clock is read again: no slot is booked in the past.
+
+    to_claim: what follows in this transaction reads by keys alone. A plan with a scan, made while
+    a table was small, would still be run when it has grown to a million rows.
     """
-    query = select(carrier_accounts).where(carrier_accounts.c.account_id == tx.account_id)
-    row = (await tx.execute(query.with_for_update(key_share=True))).one()
+    (row,) = await tx.fetch(_LOCK_TO_CLAIM if to_claim else _LOCK, tx.account_id)
     await tx.read_clock()
     return row
+
+
+_LOCK = "SELECT * FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE"
+_LOCK_TO_CLAIM = """
+SELECT *, set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE
+"""
 
 
 async def get_carrier(tx: Tx) -> Any:
@@ -33,25 +44,17 @@ async def get_carrier(tx: Tx) -> Any:
 
 
 async def save_carrier(tx: Tx, **values: Any) -> None:
-    await tx.execute(
-        update(carrier_accounts)
-        .where(carrier_accounts.c.account_id == tx.account_id)
-        .values(**values)
+    changed = ", ".join(f"{name} = ${number}" for number, name in enumerate(values, 2))
+    await tx.fetch(
+        f"UPDATE carrier_accounts SET {changed} WHERE account_id = $1",
+        tx.account_id,
+        *(msgspec.json.encode(v).decode() if isinstance(v, dict) else v for v in values.values()),
     )
 
 
 async def live_by_campaign(tx: Tx) -> tuple[dict[UUID, int], Use]:
     """Count live attempts a campaign, and the account's whole use of its cap."""
-    c, i = attempts.c, inbound_calls.c
-    ours = (
-        select(c.campaign_id, func.count(), func.count().filter(c.has_transfer_leg.is_(True)))
-        .where(c.account_id == tx.account_id, c.state.in_(_LIVE))
-        .group_by(c.campaign_id)
-    )
-    theirs = select(null(), func.count(), literal(0)).where(
-        i.account_id == tx.account_id, i.ended_at.is_(None)
-    )
-    rows = await tx.all(ours.union_all(theirs))
+    rows = await tx.fetch(_LIVE_CALLS, tx.account_id)
     live = {row[0]: row[1] for row in rows if row[0] is not None}
     use = Use(
         live=sum(live.values()),
@@ -68,3 +71,11 @@ async def live_of(tx: Tx, campaign_id: UUID) -> int:
         c.account_id == tx.account_id, c.campaign_id == campaign_id, c.state.in_(_LIVE)
     )
     return await tx.scalar(query) or 0
+
+
+_LIVE_CALLS = f"""
+SELECT campaign_id, count(*), count(*) FILTER (WHERE has_transfer_leg) FROM attempts
+WHERE account_id = $1 AND state IN ({_LISTED}) GROUP BY campaign_id
+UNION ALL
+SELECT NULL, count(*), 0 FROM inbound_calls WHERE account_id = $1 AND ended_at IS NULL
+"""

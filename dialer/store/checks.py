@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from dialer.compliance.chain import ChainFault, chain_hash
 from dialer.errors import NotFound
+from dialer.store.arrays import columns_of, taken, unnest
 from dialer.store.audit import verify_audit
 from dialer.store.engine import Tx
-from dialer.store.tables import accounts, attempts, checks, subjects
+from dialer.store.tables import attempts, checks, subjects
 
 c = checks.c
 
@@ -26,25 +28,36 @@ async def append_checks(tx: Tx, key: bytes, rows: Sequence[dict[str, Any]]) -> N
     """
     if not rows:
         return
-    a = accounts.c
-    head = (
-        await tx.execute(
-            select(a.chain_head, a.chain_seq, a.chain_count)
-            .where(a.id == tx.account_id)
-            .with_for_update(key_share=True)
-        )
-    ).one()
+    (head,) = await tx.fetch(_LOCK_HEAD, tx.account_id)
     seq, previous = head.chain_seq, head.chain_head
     chained = []
     for row in rows:
         seq += 1
         previous = chain_hash(key, previous, seq, row["body"])
-        chained.append(row | {"account_id": tx.account_id, "seq": seq, "hash": previous})
-    await tx.execute(insert(checks), chained)
-    await tx.execute(
-        update(accounts)
-        .where(a.id == tx.account_id)
-        .values(chain_head=previous, chain_seq=seq, chain_count=head.chain_count + len(rows))
+        chained.append(row | {"seq": seq, "hash": previous})
+    names = tuple(chained[0])
+    await tx.fetch(
+        _append(names),
+        tx.account_id,
+        previous,
+        seq,
+        head.chain_count + len(rows),
+        *columns_of(checks, names, chained),
+    )
+
+
+_LOCK_HEAD = """
+SELECT chain_head, chain_seq, chain_count FROM accounts WHERE id = $1 FOR NO KEY UPDATE
+"""
+
+
+@lru_cache(maxsize=8)
+def _append(names: tuple[str, ...]) -> str:
+    """The rows and the new head in one statement."""
+    return (
+        "WITH head AS (UPDATE accounts SET chain_head = $2, chain_seq = $3, chain_count = $4 "
+        f"WHERE id = $1) INSERT INTO checks (account_id, {', '.join(names)}) "
+        f"SELECT $1, {taken(checks, names)} FROM {unnest(checks, names, 5)}"
     )
 
 

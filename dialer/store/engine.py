@@ -100,6 +100,16 @@ def follow(engine: AsyncEngine, address: Callable[[], str]) -> None:
         parameters["host"], parameters["port"] = now.host, now.port
 
 
+class Row(asyncpg.Record):  # type: ignore[misc]  # asyncpg carries no types
+    """A row of `Tx.fetch`: its columns are attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
 #: An erased person's number → what the do-not-call list keeps of it (`domain.erasure.mark`).
 MarkOf = Callable[[str], str]
 
@@ -134,10 +144,11 @@ class Tx:
         """Run one statement as it stands, on the driver: for those that every call runs.
 
         It costs a fifth of the processor time of `execute`. ``$1`` stands for ``values[0]``; the
-        rows are read by name or number. Errors are SQLAlchemy's, as everywhere.
+        rows are `Row`. Errors are SQLAlchemy's, as everywhere.
         """
         try:
-            return await self.driver.fetch(sql, *values)  # type: ignore[no-any-return]
+            found: Sequence[Any] = await self.driver.fetch(sql, *values, record_class=Row)
+            return found
         except _DRIVER_ERRORS as error:
             raise _wrapped(error, self.driver) from error
 

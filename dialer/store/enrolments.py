@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, insert, literal, select, update
+from sqlalchemy import and_, case, insert, select, update
 
 from dialer.domain.attempt import Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7s
 from dialer.domain.retry import EnrolmentState, NextStep
+from dialer.store.arrays import columns_of, unnest
 from dialer.store.carrier import lock_carrier
 from dialer.store.engine import Tx
 from dialer.store.notify import DIAL
@@ -31,43 +35,119 @@ LEAD_COLUMNS = (
 _JOIN = enrolments.join(leads, and_(leads.c.account_id == e.account_id, leads.c.id == e.lead_id))
 
 
-def _due(tx: Tx, campaign_id: UUID) -> Any:
-    return and_(
-        e.account_id == tx.account_id,
-        e.campaign_id == campaign_id,
-        e.state == literal(EnrolmentState.WAITING.value, literal_execute=True),
-        e.due_at <= tx.now,
-    )
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Due leads of one campaign that are alike in priority and in where they may be.
+
+    zone_key: see `zone_key`. phone: one of them. due: when the first of them became due.
+    """
+
+    campaign_id: UUID
+    zone_key: str
+    priority: int
+    phone: str
+    due: Sequence[datetime]
+
+    @property
+    def lead_zone(self) -> str | None:
+        """The zone that these leads brought with them."""
+        return self.zone_key.partition(" ")[0] or None
 
 
-async def count_due(tx: Tx, campaign_ids: Sequence[UUID], most: int) -> dict[UUID, int]:
-    """Count due leads a campaign, no further than ``most``: the dial pass needs no more."""
-    counts: dict[UUID, int] = {}
-    for campaign_id in campaign_ids:
-        some = select(e.id).where(_due(tx, campaign_id)).limit(most).subquery()
-        counts[campaign_id] = await tx.scalar(select(func.count()).select_from(some)) or 0
-    return counts
+def zone_key(timezone: str | None, phone: str) -> str:
+    """Return what tells leads apart by the zones they may be in: their own, and as many digits
+    as tell regions apart; +91 has one zone and needs none.
+
+    A hint for the order in which leads are looked at. What may be called is decided from the
+    facts. The same as `_ZONE_KEY`.
+    """
+    own = timezone or ""
+    if phone.startswith("+91"):
+        return own
+    return f"{own} {phone[: 5 if phone.startswith('+1') else 4]}"
+
+
+_ZONE_KEY = """
+coalesce(l.timezone, '') || CASE WHEN e.phone LIKE '+91%' THEN ''
+  WHEN e.phone LIKE '+1%' THEN ' ' || left(e.phone, 5) ELSE ' ' || left(e.phone, 4) END
+"""
+_WAITS = "e.account_id = $1 AND e.state = 'waiting' AND e.due_at IS NOT NULL AND e.campaign_id"
+# One probe of the index a queue finds them all; what they hold is read no further than `most`.
+_QUEUES = f"""
+WITH RECURSIVE q AS (
+  SELECT c.id AS campaign_id, f.zone_key, f.priority FROM unnest($2::uuid[]) AS c(id)
+  CROSS JOIN LATERAL (
+    SELECT e.zone_key, e.priority FROM enrolments e WHERE {_WAITS} = c.id
+    ORDER BY e.zone_key, e.priority LIMIT 1
+  ) f
+  UNION ALL
+  SELECT q.campaign_id, f.zone_key, f.priority FROM q
+  CROSS JOIN LATERAL (
+    SELECT e.zone_key, e.priority FROM enrolments e WHERE {_WAITS} = q.campaign_id
+      AND (e.zone_key, e.priority) > (q.zone_key, q.priority)
+    ORDER BY e.zone_key, e.priority LIMIT 1
+  ) f
+)
+SELECT q.campaign_id, q.zone_key, q.priority, (
+  SELECT e.phone FROM enrolments e WHERE {_WAITS} = q.campaign_id
+    AND e.zone_key = q.zone_key AND e.priority = q.priority ORDER BY e.due_at LIMIT 1
+), ARRAY(
+  SELECT e.due_at FROM enrolments e WHERE {_WAITS} = q.campaign_id
+    AND e.zone_key = q.zone_key AND e.priority = q.priority AND e.due_at <= $3
+  ORDER BY e.due_at LIMIT $4
+) FROM q
+"""
+
+
+async def queues_of(tx: Tx, campaign_ids: Sequence[UUID], *, most: int) -> list[Queue]:
+    """Return the queues with due leads, and of each no more than ``most`` of them."""
+    rows = await tx.fetch(_QUEUES, tx.account_id, campaign_ids, tx.now, most)
+    return [Queue(*row) for row in rows if row[4]]
+
+
+_CLAIM = f"""
+SELECT e.*, {", ".join(f"l.{column.name}" for column in LEAD_COLUMNS)}
+FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[])
+  AS q(campaign_id, zone_key, priority, most)
+CROSS JOIN LATERAL (
+  SELECT e.* FROM enrolments e WHERE {_WAITS} = q.campaign_id
+    AND e.zone_key = q.zone_key AND e.priority = q.priority AND e.due_at <= $6
+    AND e.id <> ALL($7::uuid[])
+  ORDER BY e.due_at LIMIT q.most FOR NO KEY UPDATE SKIP LOCKED
+) e
+JOIN leads l ON l.account_id = e.account_id AND l.id = e.lead_id
+ORDER BY e.priority DESC, e.due_at
+"""
 
 
 async def claim_due(
-    tx: Tx, campaign_id: UUID, *, limit: int, seen: Iterable[UUID] = ()
+    tx: Tx, wanted: Sequence[tuple[Queue, int]], *, seen: Sequence[UUID] = ()
 ) -> Sequence[Any]:
-    """Lock up to ``limit`` due leads, important and long-waiting first; skip held ones.
+    """Lock due leads, of each queue at most so many, the longest-waiting; skip held ones.
 
-    ``seen``: enrolments this pass has decided on already.
+    Important and long-waiting first. ``seen``: enrolments this pass has decided on already.
     """
-    query = (
-        select(enrolments, *LEAD_COLUMNS)
-        .select_from(_JOIN)
-        .where(_due(tx, campaign_id))
-        .order_by(e.priority.desc(), e.due_at)
-        .limit(limit)
-        .with_for_update(key_share=True, skip_locked=True, of=enrolments)
+    return await tx.fetch(
+        _CLAIM,
+        tx.account_id,
+        [queue.campaign_id for queue, _ in wanted],
+        [queue.zone_key for queue, _ in wanted],
+        [queue.priority for queue, _ in wanted],
+        [most for _, most in wanted],
+        tx.now,
+        seen,
     )
-    if known := list(seen):
-        query = query.where(e.id.not_in(known))
-    rows: Sequence[Any] = (await tx.execute(query)).all()
-    return rows
+
+
+async def renew_zone_keys(tx: Tx, campaign_id: UUID) -> None:
+    """Write the zone key of each lead of a campaign where it is another by now."""
+    await tx.fetch(
+        f"UPDATE enrolments e SET zone_key = {_ZONE_KEY} FROM leads l "
+        "WHERE e.account_id = $1 AND e.campaign_id = $2 AND l.account_id = e.account_id "
+        f"AND l.id = e.lead_id AND e.zone_key <> {_ZONE_KEY}",
+        tx.account_id,
+        campaign_id,
+    )
 
 
 def _one(tx: Tx, enrolment_id: UUID) -> Any:
@@ -93,15 +173,16 @@ async def save_many(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write back decided enrolments. Each row has ``id`` and the same set of changed columns."""
     if not rows:
         return
-    columns = [name for name in rows[0] if name != "id"]
-    statement = (
-        update(enrolments)
-        .where(e.account_id == tx.account_id, e.id == bindparam("row_id"))
-        .values({name: bindparam(f"new_{name}") for name in columns} | {"changed_at": tx.now})
-    )
-    await tx.execute(
-        statement,
-        [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in columns} for row in rows],
+    names = tuple(rows[0])
+    await tx.fetch(_save(names), tx.account_id, tx.now, *columns_of(enrolments, names, rows))
+
+
+@lru_cache(maxsize=16)
+def _save(names: tuple[str, ...]) -> str:
+    changed = ", ".join(f"{name} = given.{name}" for name in names if name != "id")
+    return (
+        f"UPDATE enrolments SET changed_at = $2, {changed} FROM {unnest(enrolments, names, 3)} "
+        "WHERE enrolments.account_id = $1 AND enrolments.id = given.id"
     )
 
 
@@ -119,7 +200,7 @@ async def enrol_list(tx: Tx, *, campaign_id: UUID, list_id: UUID, due: bool) -> 
     """Give every lead of the list that has none a place in the campaign; return how many."""
     fresh = (
         await tx.execute(
-            select(leads.c.id, leads.c.phone)
+            select(leads.c.id, leads.c.phone, leads.c.timezone)
             .outerjoin(
                 enrolments,
                 and_(
@@ -132,14 +213,15 @@ async def enrol_list(tx: Tx, *, campaign_id: UUID, list_id: UUID, due: bool) -> 
             .order_by(leads.c.id)
         )
     ).all()
-    await enrol_leads(tx, campaign_id=campaign_id, leads=[tuple(row) for row in fresh], due=due)
+    await enrol_leads(tx, campaign_id=campaign_id, leads=fresh, due=due)
     return len(fresh)
 
 
 async def enrol_leads(
-    tx: Tx, *, campaign_id: UUID, leads: Sequence[tuple[UUID, str]], due: bool
+    tx: Tx, *, campaign_id: UUID, leads: Sequence[Sequence[Any]], due: bool
 ) -> None:
-    """Enrol (lead id, phone) pairs as waiting; ``due``: at once, else when the campaign starts."""
+    """Enrol (lead id, phone, timezone) rows as waiting; ``due``: at once, else when the campaign
+    starts."""
     if due and leads:
         tx.hint(DIAL)
     ids = uuid7s(len(leads))
@@ -154,11 +236,14 @@ async def enrol_leads(
                     "campaign_id": campaign_id,
                     "lead_id": lead_id,
                     "phone": phone,
+                    "zone_key": zone_key(timezone, phone),
                     "state": EnrolmentState.WAITING,
                     "due_at": tx.now if due else None,
                     "changed_at": tx.now,
                 }
-                for new_id, (lead_id, phone) in zip(ids[start : start + 5000], chunk, strict=True)
+                for new_id, (lead_id, phone, timezone) in zip(
+                    ids[start : start + 5000], chunk, strict=True
+                )
             ],
         )
 

@@ -9,24 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, literal, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
-
 from dialer.compliance.facts import Consent, PastAttempt, Scrub
 from dialer.domain.attempt import RANG_OR_MAY_HAVE, Outcome
 from dialer.domain.ids import uuid7s
-from dialer.store.arrays import rows_of
 from dialer.store.engine import Tx
 from dialer.store.suppressions import suppressed_among
-from dialer.store.tables import (
-    attempts,
-    caller_ids,
-    consents,
-    scrub_results,
-    scrubs,
-    senders,
-    subjects,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +51,24 @@ async def facts_of(
 
 async def _consents(tx: Tx, lead_ids: Sequence[UUID]) -> dict[UUID, tuple[Consent, ...]]:
     """Return each lead's newest word of each kind: a later fact replaces an earlier one."""
-    c = consents.c
-    rows = await tx.all(
-        select(consents)
-        .where(c.account_id == tx.account_id, c.lead_id.in_(lead_ids))
-        .order_by(c.id)
-    )
     newest: dict[UUID, dict[str, Consent]] = defaultdict(dict)
-    for row in rows:
-        newest[row.lead_id][row.kind] = Consent(
-            row.kind, row.captured_at, row.has_ended, row.source, row.evidence, str(row.id)
+    for row in await tx.fetch(_CONSENTS, tx.account_id, lead_ids):
+        lead_id, consent_id, kind, captured_at, has_ended, source, evidence = row
+        newest[lead_id][kind] = Consent(
+            kind, captured_at, has_ended, source, evidence, str(consent_id)
         )
     return {lead_id: tuple(kinds.values()) for lead_id, kinds in newest.items()}
 
 
+_CONSENTS = """
+SELECT lead_id, id, kind, captured_at, has_ended, source, evidence FROM consents
+WHERE account_id = $1 AND lead_id = ANY($2::uuid[]) ORDER BY id
+"""
+
+
 async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scrub]:
     """Return each phone's newest verdict: of a run over this list, or of one over any phones."""
-    r, s = scrub_results.c, scrubs.c
-    rows = await tx.all(
-        select(r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256)
-        .join(scrubs, and_(s.account_id == r.account_id, s.id == r.scrub_id))
-        .where(
-            r.account_id == tx.account_id,
-            r.phone.in_(phones),
-            or_(s.list_id.is_(None), s.list_id == list_id),
-            s.at <= tx.now,
-        )
-        .ext(distinct_on(r.phone))
-        .order_by(r.phone, s.at.desc(), s.id.desc())
-    )
+    rows = await tx.fetch(_SCRUBS, tx.account_id, phones, list_id, tx.now)
     return {
         row.phone: Scrub(
             row.at, row.verdict, row.ref, row.provider, str(row.id), row.file_sha256.hex()
@@ -101,20 +77,19 @@ async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scr
     }
 
 
+_SCRUBS = """
+SELECT DISTINCT ON (r.phone) r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256
+FROM scrub_results r JOIN scrubs s ON s.account_id = r.account_id AND s.id = r.scrub_id
+WHERE r.account_id = $1 AND r.phone = ANY($2::text[])
+  AND (s.list_id IS NULL OR s.list_id = $3) AND s.at <= $4
+ORDER BY r.phone, s.at DESC, s.id DESC
+"""
+
+
 async def _history(
     tx: Tx, phones: Sequence[str], since: datetime
 ) -> dict[str, tuple[PastAttempt, ...]]:
-    a = attempts.c
-    rows = await tx.all(
-        select(a.id, a.phone, a.placing_at, a.outcome, a.answered_at, a.is_machine)
-        .where(
-            a.account_id == tx.account_id,
-            a.phone.in_(phones),
-            a.state.in_(sorted(RANG_OR_MAY_HAVE)),
-            a.placing_at >= since,
-        )
-        .order_by(a.id)
-    )
+    rows = await tx.fetch(_HISTORY, tx.account_id, phones, sorted(RANG_OR_MAY_HAVE), since)
     past: dict[str, list[PastAttempt]] = defaultdict(list)
     for row in rows:
         was_conversation = row.answered_at is not None and not row.is_machine
@@ -126,40 +101,43 @@ async def _history(
     return {phone: tuple(found) for phone, found in past.items()}
 
 
+_HISTORY = """
+SELECT id, phone, placing_at, outcome, answered_at, is_machine FROM attempts
+WHERE account_id = $1 AND phone = ANY($2::text[]) AND state = ANY($3::text[]) AND placing_at >= $4
+ORDER BY id
+"""
+
+
 async def _subjects(tx: Tx, phones: Sequence[str]) -> dict[str, UUID]:
     """Return the subject of each phone, made on first use."""
-    s = subjects.c
-    known = await tx.all(
-        select(s.phone, s.id).where(s.account_id == tx.account_id, s.phone.in_(phones))
+    rows = await tx.fetch(
+        _FIND_OR_MAKE_SUBJECTS, tx.account_id, phones, uuid7s(len(phones)), tx.now
     )
-    found = {row.phone: row.id for row in known}
-    missing = [phone for phone in phones if phone not in found]
-    if not missing:
-        return found
-    given = rows_of([(s.id, uuid7s(len(missing))), (s.phone, missing)])
-    rows = select(
-        literal(tx.account_id, s.account_id.type),
-        given.c.id,
-        given.c.phone,
-        literal(tx.now, s.created_at.type),
-    )
-    await tx.execute(
-        insert(subjects)
-        .from_select(["account_id", "id", "phone", "created_at"], rows)
-        .on_conflict_do_nothing()
-    )
-    made = await tx.all(
-        select(s.phone, s.id).where(s.account_id == tx.account_id, s.phone.in_(missing))
-    )
-    return found | {row.phone: row.id for row in made}
+    found = {row.phone: row.id for row in rows}
+    if len(found) < len(phones):  # one was made by somebody else while we looked
+        found |= {row.phone: row.id for row in await tx.fetch(_SUBJECTS, tx.account_id, phones)}
+    return found
+
+
+_SUBJECTS = "SELECT phone, id FROM subjects WHERE account_id = $1 AND phone = ANY($2::text[])"
+_FIND_OR_MAKE_SUBJECTS = f"""
+WITH known AS ({_SUBJECTS}), made AS (
+  INSERT INTO subjects (account_id, id, phone, created_at)
+  SELECT $1, given.id, given.phone, $4 FROM unnest($2::text[], $3::uuid[]) AS given(phone, id)
+  WHERE given.phone NOT IN (SELECT phone FROM known)
+  ON CONFLICT DO NOTHING RETURNING phone, id
+)
+SELECT * FROM known UNION ALL SELECT * FROM made
+"""
 
 
 async def caller_rows(tx: Tx) -> dict[str, Any]:
     """Return number → row of every caller id of the account."""
-    rows = await tx.all(select(caller_ids).where(caller_ids.c.account_id == tx.account_id))
+    rows = await tx.fetch("SELECT * FROM caller_ids WHERE account_id = $1", tx.account_id)
     return {row.number: row for row in rows}
 
 
 async def sender_row(tx: Tx) -> Any:
     """Return the sender profile, or None while nobody has given one."""
-    return await tx.one_or_none(select(senders).where(senders.c.account_id == tx.account_id))
+    rows = await tx.fetch("SELECT * FROM senders WHERE account_id = $1", tx.account_id)
+    return rows[0] if rows else None

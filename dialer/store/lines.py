@@ -6,15 +6,34 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 
 from dialer.domain.attempt import LIVE
-from dialer.store.arrays import rows_of
 from dialer.store.engine import Tx
 from dialer.store.tables import attempts, lines
 
 _LIVE = sorted(LIVE)
+
+_LOCK = """
+SELECT phone, live_attempt_id FROM lines WHERE account_id = $1 AND phone = ANY($2::text[])
+ORDER BY phone FOR NO KEY UPDATE
+"""
+# A row that this statement makes is ours already and not yet seen by its own select.
+_LOCK_OR_MAKE = """
+WITH made AS (
+  INSERT INTO lines (account_id, phone) SELECT $1, unnest($2::text[])
+  ON CONFLICT DO NOTHING RETURNING phone, live_attempt_id
+), held AS (
+  SELECT phone, live_attempt_id FROM lines WHERE account_id = $1 AND phone = ANY($2::text[])
+  ORDER BY phone FOR NO KEY UPDATE
+)
+SELECT * FROM held UNION ALL SELECT * FROM made
+"""
+_TAKE = """
+UPDATE lines SET live_attempt_id = given.live_attempt_id
+FROM unnest($2::text[], $3::uuid[]) AS given(phone, live_attempt_id)
+WHERE lines.account_id = $1 AND lines.phone = given.phone
+"""
 
 
 async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
@@ -22,22 +41,15 @@ async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
     wanted: Sequence[str] = sorted(set(phones))
     if not wanted:
         return {}
-    given = rows_of([(lines.c.phone, wanted)])
-    rows = select(literal(tx.account_id, lines.c.account_id.type), given.c.phone)
-    await tx.execute(
-        insert(lines).from_select(["account_id", "phone"], rows).on_conflict_do_nothing()
-    )
-    return await lock_known_lines(tx, wanted)
+    rows = await tx.fetch(_LOCK_OR_MAKE, tx.account_id, wanted)
+    if len(rows) < len(wanted):  # one was made by somebody else while we looked
+        return await lock_known_lines(tx, wanted)
+    return {row.phone: row.live_attempt_id for row in rows}
 
 
 async def lock_known_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
     """Lock lines that are known to exist, as those of every attempt do."""
-    found = await tx.all(
-        select(lines.c.phone, lines.c.live_attempt_id)
-        .where(lines.c.account_id == tx.account_id, lines.c.phone.in_(sorted(set(phones))))
-        .order_by(lines.c.phone)
-        .with_for_update(key_share=True)
-    )
+    found = await tx.fetch(_LOCK, tx.account_id, sorted(set(phones)))
     return {row.phone: row.live_attempt_id for row in found}
 
 
@@ -46,17 +58,8 @@ async def take_lines(tx: Tx, attempt_of_phone: Iterable[tuple[str, UUID]]) -> No
     taken = list(attempt_of_phone)
     if not taken:
         return
-    given = rows_of(
-        [
-            (lines.c.phone, [phone for phone, _ in taken]),
-            (lines.c.live_attempt_id, [attempt_id for _, attempt_id in taken]),
-        ]
-    )
-    await tx.execute(
-        update(lines)
-        .where(lines.c.account_id == tx.account_id, lines.c.phone == given.c.phone)
-        .values(live_attempt_id=given.c.live_attempt_id)
-    )
+    phones, attempt_ids = zip(*taken, strict=True)
+    await tx.fetch(_TAKE, tx.account_id, phones, attempt_ids)
 
 
 async def free_line(tx: Tx, phone: str, attempt_id: UUID) -> None:

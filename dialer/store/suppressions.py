@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, column, delete, literal, or_, select, values
+from sqlalchemy import column, delete, literal, select, values
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.domain.erasure import MARK
@@ -22,17 +22,17 @@ from dialer.store.tables import suppressions
 s = suppressions.c
 
 
-def _applies(tx: Tx, campaign_id: UUID | None) -> Any:
-    everywhere = s.scope == "everywhere"
-    of_campaign = and_(s.scope == "campaign", s.campaign_id == campaign_id)
-    return and_(s.account_id == tx.account_id, or_(everywhere, of_campaign))
+_AMONG = """
+SELECT phone FROM suppressions WHERE account_id = $1 AND phone = ANY($2::text[])
+  AND (scope = 'everywhere' OR scope = 'campaign' AND campaign_id = $3)
+"""
 
 
 async def suppressed_among(tx: Tx, phones: Iterable[str], campaign_id: UUID) -> set[str]:
     """Return those of ``phones`` that must not be dialed for this campaign."""
     listed = {tx.mark_of(phone): phone for phone in set(phones)}
     wanted = sorted([*listed, *listed.values()])
-    rows = await tx.all(select(s.phone).where(_applies(tx, campaign_id), s.phone.in_(wanted)))
+    rows = await tx.fetch(_AMONG, tx.account_id, wanted, campaign_id)
     return {listed.get(row.phone, row.phone) for row in rows}
 
 

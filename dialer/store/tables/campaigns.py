@@ -111,6 +111,7 @@ enrolments = Table(
     text_("phone"),
     text_("state"),
     at("due_at", null=True),
+    text_("zone_key", default="''"),  # which zones the lead may be in: `enrolments.zone_key`
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # counted ones
     text_("disposition", null=True),
@@ -130,7 +131,8 @@ enrolments = Table(
         "ix_enrolments_due",
         "account_id",
         "campaign_id",
-        text("priority DESC"),
+        "zone_key",
+        "priority",
         "due_at",
         postgresql_where=text("state = 'waiting' and due_at is not null"),
     ),
