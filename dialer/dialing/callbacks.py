@@ -32,6 +32,8 @@ from dialer.domain.attempt import (
     Disposition,
     HangupFacts,
     Outcome,
+    decides_lead,
+    gives_way,
     reopens,
     was_dropped,
 )
@@ -192,7 +194,8 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
     was_cancelled = held.attempt.queue_cancelled_at is not None
     state = AttemptState(held.attempt.state)
     if was_dropped(state, was_answered=was_answered, was_cancelled=was_cancelled):
-        await give_up(tx, held)
+        if state is not AttemptState.NEVER_PLACED:  # else recovery was first
+            await give_up(tx, held)
         return
     await _reopen_if_given_up(tx, held, AttemptEvent.HANG_UP)
     facts = HangupFacts(
@@ -354,10 +357,16 @@ async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
         "attempt_reopened",
         extra={"attempt_id": attempt.id, "state": attempt.state, "refusal": attempt.refusal},
     )
-    is_free = await _is_free(tx, held)
-    if is_free:
+    took_line = gives_way(await _other_on_line(tx, held))
+    if took_line:
         await lines.take_lines(tx, [(attempt.phone, attempt.id)])
-    if not attempt.is_test and _is_news(held, is_free=is_free):
+    lead = held.enrolment
+    is_decisive = decides_lead(
+        is_newest=lead.last_attempt_id == attempt.id,
+        took_line=took_line,
+        is_settled=lead.state in (EnrolmentState.DONE, EnrolmentState.BLOCKED),
+    )
+    if not attempt.is_test and is_decisive:
         # Its end counts it; a refusal that was counted was wrong.
         row = {
             "id": held.enrolment.id,
@@ -370,16 +379,9 @@ async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
     await ledger.change(tx, held, refusal=None, outcome=None, ended_at=None)
 
 
-async def _is_free(tx: Tx, held: Held) -> bool:
-    """True unless a newer call is on the line: an intent only waits for its slot."""
+async def _other_on_line(tx: Tx, held: Held) -> AttemptState | None:
+    """Return the state of the attempt that holds the line by now, None if no other does."""
     if held.line_holder in (None, held.attempt.id):
-        return True
+        return None
     holder = await ledger.find(tx, held.line_holder)
-    return holder is None or holder.state == AttemptState.INTENDED
-
-
-def _is_news(held: Held, *, is_free: bool) -> bool:
-    """True if the reopened call decides the lead's next step: nothing newer has or will."""
-    lead = held.enrolment
-    is_settled = lead.state in (EnrolmentState.DONE, EnrolmentState.BLOCKED)
-    return lead.last_attempt_id == held.attempt.id or (is_free and not is_settled)
+    return None if holder is None else AttemptState(holder.state)

@@ -149,6 +149,17 @@ def reopens(state: AttemptState, event: AttemptEvent) -> bool:
     return state in (S.REFUSED, S.NEVER_PLACED) and event in _CALL_EVENTS
 
 
+def gives_way(holder: AttemptState | None) -> bool:
+    """True if a call that rang after all may take its line back from ``holder``: an intent only
+    waits for its slot, and refuses itself there. A newer call keeps the line, and passes it on."""
+    return holder in (None, AttemptState.INTENDED)
+
+
+def decides_lead(*, is_newest: bool, took_line: bool, is_settled: bool) -> bool:
+    """True if a reopened call decides its lead's next step: nothing newer has or will."""
+    return is_newest or (took_line and not is_settled)
+
+
 @dataclass(frozen=True, slots=True)
 class HangupFacts:
     """How the carrier says a call ended (plivo.md §2.4); any field may be missing."""
@@ -246,6 +257,9 @@ def was_cut_off(outcome: Outcome, *, was_answered: bool, was_asked_to_end: bool)
 
 
 def was_dropped(state: AttemptState, *, was_answered: bool, was_cancelled: bool) -> bool:
-    """True when our cancel took a call out of the carrier's queue before it reached a phone."""
-    waited = state in (S.PLACING, S.AMBIGUOUS, S.PLACED)
+    """True when our cancel took a call out of the carrier's queue before it reached a phone.
+
+    What is told of its end after we have given it up proves no ring either.
+    """
+    waited = state in (S.PLACING, S.AMBIGUOUS, S.PLACED, S.NEVER_PLACED)
     return waited and was_cancelled and not was_answered
