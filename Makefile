@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test up bench bench-agent bench-crash lint lock test-exhaustive
+.PHONY: demo test up bench bench-agent bench-crash lint lock test-exhaustive mutation
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -20,6 +20,10 @@ test: lint
 # The law beside a naive reading of it at every minute of a year in every zone; about an hour.
 test-exhaustive: $(READY)
 	@COMPLIANCE_EVERY_MINUTE=1 $(BIN)/python -m pytest -q -n auto tests/unit/test_compliance_naive.py
+
+# Every way to get one operator of the law wrong must fail a test; at most 40 minutes.
+mutation: $(READY)
+	@$(BIN)/python -m tests.mutation
 
 lint: $(READY)
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy

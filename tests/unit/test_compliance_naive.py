@@ -34,6 +34,8 @@ from tests.unit import naive_hours, naive_law
 from tests.unit.naive_hours import DAYS, Toml
 
 EVERY_MINUTE = bool(os.environ.get("COMPLIANCE_EVERY_MINUTE"))
+#: How many calls are drawn at once; mutation testing tries fewer.
+SAMPLE = int(os.environ.get("COMPLIANCE_SAMPLE", "2500"))
 YEAR = 2026
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
@@ -328,7 +330,7 @@ class Dice:
 @cache
 def sample(seed: int) -> tuple[tuple[Place, Facts, datetime], ...]:
     dice = Dice(seed)
-    return tuple(dice.call() for _ in range(2500))
+    return tuple(dice.call() for _ in range(SAMPLE))
 
 
 @pytest.mark.parametrize("seed", range(2 if not EVERY_MINUTE else 40))
@@ -338,7 +340,10 @@ def test_a_sample_of_everything_is_decided_alike(seed: int) -> None:
         verdict = compare(facts, place, now)
         codes.update(verdict.codes or ["OK"])
     # ZONE_UNRESOLVED has tests of its own: no number of these packs lacks a zone.
-    assert codes >= {"OK", *naive_law.ORDER} - {"ZONE_UNRESOLVED", "NO_COMMON_WINDOW"}
+    assert SAMPLE < 2500 or codes >= {"OK", *naive_law.ORDER} - {
+        "ZONE_UNRESOLVED",
+        "NO_COMMON_WINDOW",
+    }
 
 
 @pytest.mark.parametrize("seed", range(1 if not EVERY_MINUTE else 20))
@@ -350,9 +355,9 @@ def test_the_next_instant_is_where_stepping_finds_it(seed: int) -> None:
             continue
         assert verdict.next_allowed_at is not None
         days = (verdict.next_allowed_at - now) / timedelta(days=1)
-        if (days > 1 or tried == 120) and not EVERY_MINUTE:
+        if (days > 1 or tried * 20 >= SAMPLE) and not EVERY_MINUTE:
             continue
         found = naive_law.opening(facts, place.toml(), now, days=days + 1)
         assert found == verdict.next_allowed_at, (now, facts, verdict)
         tried += 1
-    assert tried >= 120
+    assert tried * 30 >= SAMPLE

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dialer.compliance.decide import any_zone_open, decide
@@ -47,12 +47,16 @@ FIRST, LAST = datetime(2026, 3, 16), datetime(2027, 12, 1)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 #: PROPERTY_EXAMPLES multiplies how much is tried; without it a run repeats exactly.
-EFFORT = int(os.environ.get("PROPERTY_EXAMPLES", "1"))
+EFFORT = float(os.environ.get("PROPERTY_EXAMPLES", "1"))
 
 
 def thorough(examples: int) -> settings:
     return settings(
-        max_examples=examples * EFFORT, deadline=None, derandomize=EFFORT == 1, database=None
+        max_examples=max(1, int(examples * EFFORT)),
+        deadline=None,
+        derandomize=EFFORT <= 1,
+        database=None,
+        suppress_health_check=[HealthCheck.filter_too_much],  # of few examples many are allowed
     )
 
 
