@@ -32,9 +32,11 @@ from dialer.dialing import lifecycle
 from dialer.dialing.fitness import owned_numbers
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
+from dialer.dialing.preview import preview_campaign
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
 from dialer.errors import InvalidInput, Unavailable
+from dialer.reports.preview_view import preview_lines
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
 from dialer.settings import Settings, missing_speech_keys
@@ -63,6 +65,8 @@ def add_commands(commands: Commands) -> None:
         move.add_argument("name", metavar="NAME")
         if state is not CampaignState.RUNNING:
             move.add_argument("--hang-up", action="store_true", help="end its live calls too")
+    preview = command(campaign, "preview", _preview, "who may be called now, later, never, and why")
+    preview.add_argument("name", metavar="NAME")
     status = command(campaign, "status", _status, "how it is going; live on a terminal")
     status.add_argument("name", metavar="NAME")
     status.add_argument("--once", action="store_true", help="print once, do not follow")
@@ -135,6 +139,20 @@ async def _owned(settings: Settings, db: Database) -> set[str] | None:
         return await owned_numbers(carrier_rest(settings, db))
     except Unavailable:
         return None
+
+
+async def _preview(args: argparse.Namespace, settings: Settings) -> int:
+    settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+    law = law_of(settings, keys_of(settings))
+    async with opened(settings) as db, db.begin() as tx:
+        campaign = await campaigns.by_name(tx, args.name)
+        found = await preview_campaign(tx, law, campaign)
+    if args.json:
+        print_json(found)
+    else:
+        for line in preview_lines(found):
+            say(line)
+    return 0
 
 
 async def _status(args: argparse.Namespace, settings: Settings) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dialer.compliance import schema
@@ -40,6 +40,7 @@ __all__ = [
     "decide_for",
     "may_be_open",
     "next_open_at",
+    "worked_through",
 ]
 
 #: Places a country's rules reach beyond the country's own region code.
@@ -152,6 +153,38 @@ def next_open_at(
         return at
     found = next_open(schedule, second)
     return None if found is None else instant(found)
+
+
+def worked_through(
+    packs: Sequence[Pack],
+    category: str,
+    mode: str,
+    narrowing: Narrowing,
+    *,
+    phone: str,
+    lead_zone: str | None,
+    at: datetime,
+    work_s: float,
+) -> datetime | None:
+    """Return when ``work_s`` seconds of open calling window have passed from ``at`` on, for leads
+    like this one; None if the windows in sight do not hold as much."""
+    number = read_number(phone)
+    applied = tuple(pack for pack in packs if _covers(pack, number))
+    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
+    if not applied or not zones:
+        return None
+    plan = make_plan(applied, category, mode)
+    schedule = make_schedule(plan.windows, zones, NO_PREFERENCES, narrowing)
+    second, left = epoch_s(at), work_s
+    for _ in range(SEARCH_DAYS):
+        opens = next_open(schedule, second)
+        if opens is None:
+            return None
+        closes = closes_at(schedule, opens)
+        if closes is None or opens + left <= closes:
+            return instant(opens) + timedelta(seconds=left)
+        second, left = closes, left - (closes - opens)
+    return None
 
 
 def _may_be_open(schedule: Schedule, second: int) -> bool:

@@ -18,13 +18,28 @@ def is_given(consent: Consent, now: datetime) -> bool:
     return consent.captured_at is None or consent.captured_at <= now
 
 
-def is_expired(consent: Consent, rule: ConsentAge, now: datetime) -> bool:
-    """Exactly the maximum is expired, and so is an age nobody knows."""
+def expires_at(consent: Consent, rule: ConsentAge) -> datetime | None:
+    """Return when the rule's age is reached, None for a consent whose age nobody knows."""
     if consent.captured_at is None:
-        return True
+        return None
     is_inquiry = rule.inquiry_max_age is not None and consent.source == "inquiry"
     max_age = rule.inquiry_max_age if is_inquiry else rule.max_age
-    return after(consent.captured_at, parse_duration(max_age or rule.max_age)) <= now
+    return after(consent.captured_at, parse_duration(max_age or rule.max_age))
+
+
+def is_expired(consent: Consent, rule: ConsentAge, now: datetime) -> bool:
+    """Exactly the maximum is expired, and so is an age nobody knows."""
+    at = expires_at(consent, rule)
+    return at is None or at <= now
+
+
+def consent_state(
+    consent: Consent, ages: Iterable[ConsentAge], now: datetime
+) -> tuple[str, bool, bool, tuple[bool, ...]]:
+    """Return all that rules can see of a consent at one instant: its kind, whether it ended,
+    whether it was given yet, and which of the ages that speak of it are reached."""
+    expired = tuple(is_expired(consent, rule, now) for rule in ages if consent.kind in rule.consent)
+    return consent.kind, consent.ended, is_given(consent, now), expired
 
 
 def is_live(consent: Consent, ages: Iterable[ConsentAge], now: datetime) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dialer.compliance.case import Case, finding
@@ -13,7 +14,7 @@ from dialer.compliance.preferences import NO_PREFERENCES, Preferences, parse_ver
 from dialer.compliance.rules_consent import live_kinds
 from dialer.compliance.schema import SAME_LOCAL_DAY, Dnc
 from dialer.compliance.verdict import Finding
-from dialer.compliance.walltime import DAY_S, epoch_s, wall_s
+from dialer.compliance.walltime import DAY_S, day_begins, epoch_s, instant, wall_s
 from dialer.compliance.zones import find_zones
 
 
@@ -49,6 +50,15 @@ def window_preferences(case: Case) -> Preferences:
     if case.active.extensible <= with_register:
         return preferences
     return preferences.without_extension()
+
+
+def goes_stale_at(entry_zones: Iterable[ZoneInfo], rule: Dnc, scrub: Scrub) -> datetime:
+    """Return the first instant at which a scrub no longer counts; ``entry_zones``: where the
+    register's day is looked at."""
+    if rule.freshness != SAME_LOCAL_DAY:
+        return after(scrub.at, parse_duration(rule.freshness))
+    made_s = epoch_s(scrub.at)
+    return instant(min(day_begins(zone, wall_s(zone, made_s) // DAY_S + 1) for zone in entry_zones))
 
 
 def is_fresh(entry: PackRule, rule: Dnc, scrub: Scrub, case: Case) -> bool:

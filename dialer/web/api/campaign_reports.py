@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
+from dialer.dialing.preview import preview_campaign
 from dialer.reports.export import CONTENT_TYPES, export_stream
 from dialer.reports.stats import stats
 from dialer.store import campaigns
@@ -44,6 +45,16 @@ class ReportController(Controller):
         context: Context = state.context
         campaign = await campaigns.get(tx, campaign_id)
         return await stats(tx, campaign, context.law.packs_of(campaign.definition))
+
+    @get("/preview")
+    async def get_preview(
+        self, state: State, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
+    ) -> dict[str, Any]:
+        """Say who may be called now, who later, who never and why, by reason and by zone; and
+        which consents and scrubs run out before it would be through. Writes nothing."""
+        context: Context = state.context
+        campaign = await campaigns.get(tx, campaign_id)
+        return await preview_campaign(tx, context.law, campaign)
 
     @get("/results", media_type="application/octet-stream")
     async def get_results(
