@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from dialer.app.runtime import Runtime
 from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import breakers, lifecycle
+from dialer.dialing.abandonment import watch_abandonment
 from dialer.dialing.erase import finish_erasures
 from dialer.dialing.forget_old import forget_old
 from dialer.dialing.hang_up import end_asked
@@ -45,6 +46,7 @@ _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 
 _DIAL_EVERY_S = 1.0  # the poll behind the hints; passes book slots 2 s ahead
 _CAMPAIGNS_EVERY_S = 1.0
+_ABANDONMENT_EVERY_S = 30.0
 _LATE_RINGS_EVERY_S = 1.0
 _BREAKERS_EVERY_S = 1.0
 _RECALL_EVERY_S = 0.5  # well inside `claim.RING_DELAY`
@@ -181,6 +183,10 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: end_lost_inbound(runtime.db, context.carrier, bounds.lookup),
         ),
         "campaigns": (_CAMPAIGNS_EVERY_S, lambda: lifecycle.tick(runtime.db)),
+        "abandonment": (
+            _ABANDONMENT_EVERY_S,
+            lambda: watch_abandonment(runtime.db, runtime.law),
+        ),
         "breakers": (_BREAKERS_EVERY_S, lambda: breakers.tick(runtime.db)),
         "imports": (_IMPORTS_EVERY_S, lambda: import_spooled(runtime.db, settings.data_dir)),
         "left_recordings": (

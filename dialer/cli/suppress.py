@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dialer.app.runtime import carrier_rest
+from dialer.app.runtime import carrier_rest, keys_of, law_of
 from dialer.cli.shared import (
     Commands,
     command,
@@ -18,10 +18,13 @@ from dialer.cli.shared import (
     short_text,
     table,
 )
+from dialer.dialing.complaints import judge, lock_to_judge
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.optout import suppress_all
 from dialer.leads.phone_file import read_phones
 from dialer.settings import Settings
+from dialer.store.attempts import CarrierIds
+from dialer.store.engine import Tx
 from dialer.store.suppressions import list_suppressions
 from dialer.web.api.phones import read_phone
 
@@ -42,9 +45,15 @@ def add_commands(commands: Commands) -> None:
 async def _suppress(settings: Settings, phones: Sequence[str], *, source: str, reason: str) -> int:
     """Suppress in one transaction, then end calls to the numbers; return how many are new."""
     async with opened(settings) as db:
-        added, to_end = await db.run(
-            lambda tx: suppress_all(tx, phones, source=source, reason=reason)
-        )
+        law = law_of(settings, keys_of(settings))
+
+        async def work(tx: Tx) -> tuple[int, Sequence[CarrierIds]]:
+            await lock_to_judge(tx, reason)
+            done = await suppress_all(tx, phones, source=source, reason=reason)
+            await judge(tx, law, phones, reason)
+            return done
+
+        added, to_end = await db.run(work)
         if to_end:
             await end_calls(db, carrier_rest(settings, db), to_end)
     return added

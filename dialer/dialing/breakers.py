@@ -170,11 +170,13 @@ async def _move_campaign(tx: Tx, campaign_id: UUID) -> int:
     return 1
 
 
-async def hold_account(tx: Tx, reason: Reason, *, asked_at: datetime | None) -> None:
+async def hold_account(
+    tx: Tx, reason: Reason, *, asked_at: datetime | None, detail: str | None = None
+) -> None:
     """Hold the locked carrier account until a person has acted.
 
-    asked_at: when the carrier was asked; a reply to what was asked before the last hand is none
-    of its business.
+    detail: in words, where the reason has none of its own. asked_at: when the carrier was asked; a
+    reply to what was asked before the last hand is none of its business.
     """
     row = await carrier.get_carrier(tx)
     held = breaker_of(row)
@@ -182,9 +184,21 @@ async def hold_account(tx: Tx, reason: Reason, *, asked_at: datetime | None) -> 
         return
     if row.resumed_at is not None and asked_at is not None and asked_at < row.resumed_at:
         return
-    after = domain.opened(reason, domain.MEANING[reason], tx.now)
+    after = domain.opened(reason, detail or domain.MEANING[reason], tx.now)
     log.error("carrier_account_paused", extra={"reason": reason.value})
     await breakers.save_of_account(tx, after)
+
+
+async def stop_campaign(tx: Tx, campaign_id: UUID, after: Breaker) -> None:
+    """Pause a running campaign until a person has acted."""
+    campaign = await campaigns.get(tx, campaign_id, lock=True)
+    if campaign.state is not S.RUNNING:
+        return
+    said = domain.in_words(after, tx.now)
+    await breakers.save_of_campaign(tx, campaign_id, after)
+    await campaigns.save(tx, campaign_id, state=S.PAUSED)
+    log.warning("campaign_breaker", extra={"campaign_id": campaign_id, "detail": said})
+    await campaigns.log(tx, campaign_id, S.RUNNING, S.PAUSED, actor=ACTOR, reason=said)
 
 
 async def starts_left(tx: Tx, campaign: Campaign, live: int) -> int | None:

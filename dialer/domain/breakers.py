@@ -25,7 +25,8 @@ from dialer.domain.retry import DOUBLING
 
 
 class Reason(StrEnum):
-    """Why nothing is dialed. The first six hold the carrier account, the rest one campaign."""
+    """Why nothing is dialed. The first six and complaints hold the carrier account, the rest one
+    campaign."""
 
     CREDENTIALS = "credentials"
     NO_CREDIT = "no_credit"
@@ -37,12 +38,15 @@ class Reason(StrEnum):
     FAILURE_RATE = "failure_rate"
     BUDGET = "budget"
     OPT_OUT_RATE = "opt_out_rate"
+    COMPLAINTS = "complaints"
+    ABANDONMENT = "abandonment"
 
 
 R = Reason
 
-# Credentials, credit, budget and opt-outs wait for a hand; all others probe by themselves.
-OF_ACCOUNT_BY_HAND = frozenset({R.CREDENTIALS, R.NO_CREDIT})
+# Credentials, credit, budget, opt-outs, complaints and abandonment wait for a hand; all others
+# probe by themselves.
+OF_ACCOUNT_BY_HAND = frozenset({R.CREDENTIALS, R.NO_CREDIT, R.COMPLAINTS})
 MEANING: Mapping[Reason, str] = {
     R.CREDENTIALS: "the carrier refuses our credentials (401)",
     R.NO_CREDIT: "the carrier account has no credit",
@@ -51,6 +55,8 @@ HELP: Mapping[Reason, str] = {
     R.CREDENTIALS: "correct PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN, then resume",
     R.NO_CREDIT: "top up the carrier account, then resume",
     R.BUDGET: "raise dialing.budget_usd, then resume",
+    R.COMPLAINTS: "find out whom you called and why they complained, then resume",
+    R.ABANDONMENT: "see why those who answer find nobody, then resume",
     R.OPT_OUT_RATE: "look at whom the campaign calls and what it says, then resume",
     R.ANSWER_URL: "see that DIALER_PUBLIC_URL reaches this server (dialer plivo doctor)",
     R.REFUSALS: "see that the caller ids may call there (dialer plivo doctor)",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dialer.compliance.packs import Pack
+from dialer.compliance.senders import AbandonmentLimit
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.domain.attempt import AttemptState, Outcome
 from dialer.domain.breakers import Breaker, in_words
@@ -15,6 +16,7 @@ from dialer.domain.budget import Budget
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
 from dialer.store import campaigns, carrier, reports
+from dialer.store.abandoned import over_limits
 from dialer.store.breakers import breaker_of
 from dialer.store.budget import budget_of
 from dialer.store.campaigns import Campaign
@@ -46,6 +48,7 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
     checks = await reports.count_checks(tx, campaign.id)
     account = breaker_of(await carrier.get_carrier(tx))
     budget = await budget_of(tx, campaign)
+    abandoned = await over_limits(tx, campaign, packs)
     by_state = _sum((place.state, place.count) for place in places)
     done = _sum(
         (place.disposition, place.count) for place in places if place.state in (S.DONE, S.EXHAUSTED)
@@ -86,7 +89,7 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
         "paused_reason": await _paused_reason(tx, campaign, account),
         "spent_usd": None if budget is None else float(budget.spent.known_usd),
         "budget_usd": None if budget is None else float(budget.usd),
-        "warnings": list(_warnings(campaign.state, places, account, budget, tx.now)),
+        "warnings": list(_warnings(campaign.state, places, account, budget, abandoned, tx.now)),
     }
 
 
@@ -176,6 +179,7 @@ def _warnings(
     places: Sequence[Places],
     account: Breaker | None,
     budget: Budget | None,
+    abandoned: Sequence[tuple[AbandonmentLimit, str]],
     now: datetime,
 ) -> Iterator[str]:
     """Say what keeps a running campaign from going on, with what helps."""
@@ -188,6 +192,9 @@ def _warnings(
         yield f"the carrier account is paused: {in_words(account, now)}"
     if budget is not None and (doubts := budget.doubts()) is not None:
         yield doubts
+    for limit, words in abandoned:
+        if not limit.blocks:  # one that blocks stops the campaign, and says so there
+            yield words
 
 
 def _help(place: Places) -> str:

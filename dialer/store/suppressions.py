@@ -7,10 +7,11 @@ every look-up by number finds both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import column, delete, literal, select, values
+from sqlalchemy import column, delete, func, literal, select, update, values
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.domain.erasure import MARK
@@ -108,6 +109,33 @@ async def add_many(tx: Tx, phones: Sequence[str], *, source: str, reason: str) -
         .returning(s.id)
     )
     return len(result.all())
+
+
+async def note_complaints(tx: Tx, phones: Sequence[str]) -> None:
+    """Write down when suppressed people complained, each once."""
+    listed = [*phones, *map(tx.mark_of, phones)]
+    await tx.execute(
+        update(suppressions)
+        .where(s.account_id == tx.account_id, s.phone.in_(listed), s.complained_at.is_(None))
+        .values(complained_at=tx.now)
+    )
+
+
+async def complaints(tx: Tx) -> list[datetime]:
+    """Return when each person complained in the last year, a thousand at the most."""
+    first = func.min(s.complained_at)
+    rows = await tx.all(
+        select(first)
+        .where(
+            s.account_id == tx.account_id,
+            s.complained_at.is_not(None),
+            s.complained_at > tx.now - timedelta(days=366),
+        )
+        .group_by(s.phone)
+        .order_by(first.desc())
+        .limit(1_000)
+    )
+    return [row[0] for row in rows]
 
 
 async def find_suppression(tx: Tx, *, phone: str, scope: str, campaign_id: UUID | None) -> Any:

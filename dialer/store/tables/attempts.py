@@ -37,6 +37,12 @@ lines = Table(
     PrimaryKeyConstraint("account_id", "phone"),
 )
 
+# Answered, and nobody spoke: our document or our agent failed, or no operator took the hand-over.
+IS_ABANDONED = text(
+    "answered_at is not null and not is_machine and (outcome = 'failed'"
+    " or after_stream = 'hand_over' and disposition = 'callback')"
+)
+
 attempts = Table(
     "attempts",
     metadata,
@@ -131,6 +137,13 @@ attempts = Table(
         "campaign_id",
         "ended_at",
         postgresql_where=text("disposition = 'opted_out'"),
+    ),
+    Index(
+        "ix_attempts_abandoned",
+        "account_id",
+        "campaign_id",
+        "ended_at",
+        postgresql_where=IS_ABANDONED,
     ),
 )
 

@@ -27,6 +27,7 @@ suppressions = Table(
     text("source"),  # api, cli, call, import
     text("reason"),  # opt_out, complaint, ...
     at("at"),
+    at("complained_at", null=True),  # first; also where the number was suppressed before
     uuid("attempt_id", null=True),
     PrimaryKeyConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
@@ -40,6 +41,12 @@ suppressions = Table(
         "campaign_id",
         unique=True,
         postgresql_nulls_not_distinct=True,
+    ),
+    Index(
+        "ix_suppressions_complained",
+        "account_id",
+        "complained_at",
+        postgresql_where=sql("complained_at is not null"),
     ),
     Index("ix_suppressions_erased", "account_id", postgresql_where=sql(f"phone like '{MARK}%'")),
 )

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from msgspec import Meta, Struct
 
+from dialer.dialing.complaints import judge, lock_to_judge
 from dialer.dialing.optout import suppress, suppress_all
 from dialer.domain.erasure import MARK, shown_phone
 from dialer.errors import FieldError, InvalidInput
@@ -125,6 +126,7 @@ class SuppressionController(Controller):
             raise InvalidInput(f"campaign_id: {message}", [field])
         if data.campaign_id is not None:
             await campaigns.get(tx, data.campaign_id)
+        await lock_to_judge(tx, data.reason)
         ringing = await suppress(
             tx,
             phone=phone,
@@ -133,6 +135,7 @@ class SuppressionController(Controller):
             scope=data.scope,
             campaign_id=data.campaign_id,
         )
+        await judge(tx, context.law, [phone], data.reason)
         _end_after_commit(tx, context, ringing)
         row = await suppressions.find_suppression(
             tx, phone=phone, scope=data.scope, campaign_id=data.campaign_id
@@ -148,7 +151,9 @@ class SuppressionController(Controller):
         context: Context = state.context
         content = await data.file.read()
         read = await asyncio.to_thread(read_phones, content)
+        await lock_to_judge(tx, data.reason)
         added, ringing = await suppress_all(tx, read.phones, source=data.source, reason=data.reason)
+        await judge(tx, context.law, read.phones, data.reason)
         _end_after_commit(tx, context, ringing)
         problems = [BadLine(*problem) for problem in read.problems[:_SHOWN_PROBLEMS]]
         return SuppressionCounts(

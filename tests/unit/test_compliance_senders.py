@@ -1,0 +1,49 @@
+"""Limits on a sender: complaints within days, and the rate of answered calls with nobody there."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from dialer.compliance.packs import find_packs
+from dialer.compliance.senders import (
+    LEAST_ANSWERED,
+    abandonment_limits,
+    complaint_limits,
+    exceeded,
+    is_over,
+)
+
+PACKS = find_packs(["in", "us", "gb"])
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+TODAY = NOW.date()
+DAY = timedelta(days=1)
+
+
+def test_three_people_within_ten_days_stop_an_indian_sender() -> None:
+    (limit,) = limits = complaint_limits(PACKS, "+919876543210", TODAY)
+    assert (limit.rule_id, limit.threshold) == ("in.complaints.breaker", 3)
+    two = [NOW, NOW - 9 * DAY]
+    assert exceeded(limits, two, NOW) is None
+    assert exceeded(limits, [*two, NOW - 10 * DAY], NOW) is None  # ten days old: no more
+    barely = NOW - 10 * DAY + timedelta(microseconds=1)
+    assert exceeded(limits, [*two, barely], NOW) == (limit, 3)
+    assert exceeded(limits, [*two, NOW + DAY], NOW) is None  # not yet
+
+
+def test_a_rule_of_complaints_holds_for_its_country_and_from_its_date() -> None:
+    assert complaint_limits(PACKS, "+14155552671", TODAY) == []
+    assert complaint_limits(PACKS, "+919876543210", date(2026, 9, 17)) == []
+    assert len(complaint_limits(PACKS, "+919876543210", date(2026, 9, 18))) == 1
+
+
+def test_a_rate_needs_people_and_blocks_where_the_pack_says_so() -> None:
+    (india,) = abandonment_limits(find_packs(["in"]), "promotional", "robo", TODAY)
+    assert (india.max_rate, india.period, india.blocks) == (0.03, DAY, False)
+    assert abandonment_limits(find_packs(["in"]), "transactional", "robo", TODAY) == []
+    assert not is_over(india, abandoned=99, answered=LEAST_ANSWERED - 1)
+    assert not is_over(india, abandoned=3, answered=100)  # 3 % are allowed
+    assert is_over(india, abandoned=4, answered=100)
+    us = {
+        one.rule_id: one for one in abandonment_limits(find_packs(["us"]), "sales", "robo", TODAY)
+    }
+    assert all(one.blocks and one.period == 30 * DAY for one in us.values())
