@@ -34,6 +34,7 @@ from dialer.domain.attempt import (
     Outcome,
     decides_lead,
     gives_way,
+    is_cancel,
     reopens,
     was_dropped,
 )
@@ -191,7 +192,7 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
         late |= await costs_of(tx, held.attempt, late.get("cost_usd", held.attempt.cost_usd))
         await ledger.change(tx, held, **late)
         return
-    was_cancelled = held.attempt.queue_cancelled_at is not None
+    was_cancelled = held.attempt.queue_cancelled_at is not None and is_cancel(hangup.hangup_code)
     state = AttemptState(held.attempt.state)
     if was_dropped(state, was_answered=was_answered, was_cancelled=was_cancelled):
         if state is not AttemptState.NEVER_PLACED:  # else recovery was first

@@ -27,6 +27,7 @@ from dialer.domain.attempt import (
     AttemptState,
     HangupFacts,
     Refusal,
+    is_cancel,
     was_dropped,
 )
 from dialer.errors import DatabaseAway, OverBudget, ProviderError
@@ -244,7 +245,7 @@ async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting) 
 async def _end(tx: Tx, held: Held, call: CarrierCall, ids: dict[str, Any]) -> None:
     """Write down the carrier's record of the call."""
     facts = _facts(held, call)
-    was_cancelled = held.attempt.queue_cancelled_at is not None
+    was_cancelled = held.attempt.queue_cancelled_at is not None and is_cancel(facts.code)
     state = AttemptState(held.attempt.state)
     if was_dropped(state, was_answered=facts.was_answered, was_cancelled=was_cancelled):
         await ledger.change(tx, held, **ids)

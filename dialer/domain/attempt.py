@@ -207,6 +207,7 @@ _OUTCOME_OF_STATUS: Mapping[str, Outcome] = {
 }
 # We could not serve the call (7xxx, 8xxx) or the carrier broke (5xxx): nobody was spoken to.
 _FAULT_CODES = range(5000, 6000), range(7000, 9000)
+CANCELLED_CODE = 1000
 OUT_OF_CREDIT_CODE = 1010
 CONCURRENCY_CODE = 5030
 
@@ -254,6 +255,12 @@ def was_cut_off(outcome: Outcome, *, was_answered: bool, was_asked_to_end: bool)
     """True when it was we who ended a ring: a pause, or a closing window. It says nothing about
     the lead."""
     return outcome is Outcome.CANCELLED and was_asked_to_end and not was_answered
+
+
+def is_cancel(code: int | None) -> bool:
+    """True for how a call ends that was cancelled. With any other code it had left the queue by
+    itself, before our cancel reached it."""
+    return code in (None, CANCELLED_CODE)
 
 
 def was_dropped(state: AttemptState, *, was_answered: bool, was_cancelled: bool) -> bool:

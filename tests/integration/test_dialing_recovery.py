@@ -237,6 +237,29 @@ async def test_a_call_cancelled_in_the_carriers_queue_was_never_placed(floor: Fl
         assert (await floor.lead(phone)).attempts == 0
 
 
+async def test_a_call_that_left_the_queue_before_our_cancel_came_was_placed(floor: Floor) -> None:
+    """The carrier rang it, found it busy, and has nothing left to cancel."""
+    for phone, is_lost in ((ASHA, False), (RAVI, True)):
+        campaign = await floor.launch([phone], name=phone)
+        attempt_id = await floor.ring_one()
+        request_uuid = (await floor.attempt(attempt_id)).request_uuid
+        floor.carrier.queued[request_uuid] = phone
+        to_end = await floor.ask(campaign, "paused", in_flight="hang_up")
+        await end_calls(floor.db, floor.carrier, to_end)
+        floor.carrier.queued.clear()
+        if is_lost:
+            floor.carrier.finished.append(
+                CarrierCall(request_uuid, to=phone, begun_at=await now(floor), hangup_code=3010)
+            )
+            await floor.later(50)
+            await floor.recover()
+        else:
+            await floor.hear(attempt_id, "hangup", HangupCauseCode="3010", CallStatus="busy")
+        found = await floor.attempt(attempt_id)
+        assert (found.state, found.outcome) == ("ended", "busy"), phone
+        assert (await floor.lead(phone)).attempts == 1
+
+
 async def test_an_intent_that_nobody_placed_waits_for_recovery_only_a_moment(
     floor: Floor,
 ) -> None:
