@@ -52,7 +52,8 @@ log = logging.getLogger(__name__)
 BATCH = 50
 BUSY_LINE_PAUSE = timedelta(seconds=5)
 INTENT_LIFE = timedelta(seconds=5)
-COMMIT_TIME = timedelta(milliseconds=100)  # no slot lies before its pass can have committed
+# No slot lies before its pass can have committed and the call be started.
+COMMIT_TIME = timedelta(milliseconds=200)
 # The law is about the ring, and a phone rings up to a second after the carrier took the request
 # (plivo.md §8), which is on its way for a moment itself.
 RING_DELAY = timedelta(seconds=2)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from dialer.dialing.claim import Intended, dial_pass
 from dialer.dialing.law import Law
-from dialer.dialing.place import Gates, Placing, place_at_slot
+from dialer.dialing.place import Placing, place_at_slot
+from dialer.domain.pacing import Slots
 from dialer.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class DialingLoop:
         self._law = law
         self._is_overloaded = is_overloaded
         self._tasks: set[asyncio.Task[None]] = set()
-        self._gates = Gates()
+        self._slots = Slots()
 
     @property
     def in_flight(self) -> int:
@@ -42,7 +43,7 @@ class DialingLoop:
     def spawn(self, intents: Sequence[Intended]) -> None:
         """Place committed intents, each at its slot."""
         for intent in intents:
-            task = asyncio.create_task(place_at_slot(self.placing, intent, self._gates))
+            task = asyncio.create_task(place_at_slot(self.placing, intent, self._slots))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 

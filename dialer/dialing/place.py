@@ -6,16 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
-from dialer.dialing.claim import Intended
+from dialer.dialing.claim import COMMIT_TIME, Intended
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.definition import Definition
-from dialer.domain.pacing import Turnstile
+from dialer.domain.pacing import Pace, Slots, is_on_time
 from dialer.domain.placing import Readiness, post_before, why_not
 from dialer.errors import IllegalTransition
 from dialer.keys import Keys
@@ -31,11 +31,13 @@ from dialer.providers.protocols import (
 from dialer.store import attempts as ledger
 from dialer.store import campaigns
 from dialer.store.attempts import CarrierIds, Held
+from dialer.store.carrier import lock_carrier, save_carrier
 from dialer.store.engine import Database, Tx
 from dialer.store.suppressions import suppressed_among
 
 log = logging.getLogger(__name__)
 
+START_AHEAD_S = 0.15  # of its slot an intent is started: its transaction takes a moment
 REPLY_KEPT_S = 60.0  # how long a reply is kept for a database that is away; then recovery asks
 
 
@@ -77,31 +79,16 @@ class Placing:
     turn_to_call: Callable[[], Awaitable[None]] = _at_once
 
 
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """Where one process's starts are kept a slot apart: before the work, and at the wire.
+async def place_at_slot(placing: Placing, intent: Intended, slots: Slots) -> None:
+    """Place an intent at its slot, on the monotonic clock: product time runs as fast.
 
-    The first spreads what a stalled process is late with; the second takes out what the
-    transaction before each request adds to or takes from the distance.
+    The request's turn is taken first, with those of all intents of its pass in one transaction,
+    and the intent is started a little ahead: at the slot nothing is left to do but to send.
     """
-
-    work: Turnstile = field(default_factory=Turnstile)
-    wire: Turnstile = field(default_factory=Turnstile)
-
-
-async def place_at_slot(placing: Placing, intent: Intended, gates: Gates) -> None:
-    """Wait for the slot on the monotonic clock, then place: product time runs as fast.
-
-    The request's turn is taken first, with those of all intents of its pass in one transaction.
-    """
+    slots.add(intent.slot_at)
     await placing.turn_to_call()
-    await _until(placing, intent.slot_at)
-    await _until(placing, gates.work.turn(placing.monotonic(), intent.every_s))
-
-    async def at_the_wire() -> None:
-        await _until(placing, gates.wire.turn(placing.monotonic(), intent.every_s))
-
-    await place(placing, intent.attempt_id, at_the_wire)
+    await _until(placing, intent.slot_at - START_AHEAD_S)
+    await place(placing, intent.attempt_id, slots)
 
 
 async def _until(placing: Placing, at: float) -> None:
@@ -109,20 +96,22 @@ async def _until(placing: Placing, at: float) -> None:
         await asyncio.sleep(wait_s)
 
 
-async def place(
-    placing: Placing, attempt_id: UUID, at_the_wire: Callable[[], Awaitable[None]] | None = None
-) -> None:
+async def place(placing: Placing, attempt_id: UUID, slots: Slots | None = None) -> None:
     """Turn one intent into one request to the carrier, or refuse it.
 
-    at_the_wire: waits for the request's turn, right before it is sent.
+    slots: of this process, for the request to go out at one of them; None: at once.
+
+    One gap is left: a process that is frozen after its last look at the clock, before its bytes
+    are on the wire, sends what it decided before. With a connection at hand it is what lies
+    between two lines of ours and a write to a socket, some 0.1 ms of work; without one it is up
+    to the 2 s that a connect may take. Only a machine that stops just there makes it longer.
     """
     request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
     if request is None:
         return
     send_before, call = request
-    if at_the_wire is not None:
-        await at_the_wire()
-    if placing.monotonic() >= send_before:
+    is_its_turn = slots is None or await _has_come(placing, slots, send_before)
+    if not is_its_turn or placing.monotonic() >= send_before:
         # We stood still too long to know that the law still allows it; nothing was sent.
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
         return
@@ -132,6 +121,32 @@ async def place(
         lambda tx: record_reply(tx, attempt_id, reply), patience_s=REPLY_KEPT_S
     )
     await end_calls(placing.db, placing.carrier, to_end)
+
+
+async def _has_come(placing: Placing, slots: Slots, send_before: float) -> bool:
+    """Wait for the next slot and be there on time; False if none comes before ``send_before``.
+
+    Late starts of two processes would go out together, so that each of them books anew.
+    """
+    while placing.monotonic() < send_before:
+        slot = slots.take(placing.monotonic())
+        if slot is None:
+            slot = await placing.db.run(_book_again)
+        if slot >= send_before:
+            slots.add(slot)  # another may be in time for it
+            return False
+        await _until(placing, slot)
+        if is_on_time(slot, placing.monotonic()):
+            return True
+    return False
+
+
+async def _book_again(tx: Tx) -> float:
+    """Book the account's next slot for a start that was late; monotonic seconds."""
+    account = await lock_carrier(tx)
+    at = Pace(account.cps, account.next_slot_at).slot(tx.now + COMMIT_TIME)
+    await save_carrier(tx, next_slot_at=Pace(account.cps).after(at).next_at)
+    return tx.read_at + (at - tx.now).total_seconds()
 
 
 async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from uuid import UUID
 
 # Slots lie a little further apart than 1/CPS: n of them span 20 ms more than a second, so that
 # n + 1 requests never reach the carrier within one, though the way there varies by some ms.
 _SLACK = 1.02
+
+ON_TIME_S = 0.01  # half of that; the other half is for the way
 
 HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
 
@@ -62,20 +65,32 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Turnstile:
-    """Keeps one process's starts apart, however late it is for their slots.
+class Slots:
+    """The slots that one process has booked, in monotonic seconds.
 
-    ``free_at`` is monotonic seconds. Starts that are on time pass unchanged: their slots lie as
-    far apart already. Late ones follow each other at that distance and never burst.
+    A start takes the next one that has not gone by, be it its own or not: who is late moves all
+    after it by one, and only the last of them has to book anew. A start that comes to nothing
+    leaves its slot to another.
     """
 
-    free_at: float = 0.0
+    booked: list[float] = field(default_factory=list)
 
-    def turn(self, now: float, every_s: float) -> float:
-        """Take the next turn and return when it comes."""
-        at = max(now, self.free_at)
-        self.free_at = at + every_s
-        return at
+    def add(self, at: float) -> None:
+        heappush(self.booked, at)
+
+    def take(self, now: float) -> float | None:
+        """Take the next slot, None if all have gone by."""
+        while self.booked:
+            at = heappop(self.booked)
+            if is_on_time(at, now):
+                return at
+        return None
+
+
+def is_on_time(slot: float, now: float) -> bool:
+    """True while a start may still go out at its slot. Whoever is later, in whichever process,
+    might go out together with the next: it books anew."""
+    return now <= slot + ON_TIME_S
 
 
 def is_within_horizon(at: datetime, now: datetime) -> bool:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from dialer.domain.pacing import (
     HORIZON_S,
+    ON_TIME_S,
     Pace,
+    Slots,
     Starts,
-    Turnstile,
     Use,
     free_calls,
     free_slots,
@@ -42,18 +43,23 @@ def test_a_stall_is_never_made_up_by_a_burst() -> None:
 
 
 def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
-    turnstile = Turnstile()
-    on_time = [turnstile.turn(slot, 0.5) for slot in (10.0, 10.5, 11.0)]
-    assert on_time == [10.0, 10.5, 11.0]
-    # Slots at 11.5, 12.0 and 12.5 all come at 14.0; the one at 15.5 is on time again.
-    late = [turnstile.turn(14.0, 0.5) for _ in range(3)] + [turnstile.turn(15.5, 0.5)]
-    assert late == [14.0, 14.5, 15.0, 15.5]
+    """Whoever is late takes the next slot; those after it move by one, the last books anew."""
+    slots = Slots()
+    for at in (11.5, 12.0, 12.5):
+        slots.add(at)
+    assert [slots.take(at) for at in (11.5 + ON_TIME_S, 11.6, 12.2, 12.3)] == [
+        11.5,
+        12.0,
+        12.5,
+        None,
+    ]
 
 
-def test_a_little_lateness_does_not_add_up() -> None:
-    turnstile = Turnstile()
-    turns = [turnstile.turn(slot + late, 0.5) for slot, late in ((1.0, 0.1), (1.5, 0.1), (2.0, 0))]
-    assert turns == [1.1, 1.6, 2.1]
+def test_a_start_that_comes_to_nothing_leaves_its_slot_to_another() -> None:
+    slots = Slots()
+    slots.add(2.0)
+    slots.add(1.0)  # of an intent that was refused
+    assert [slots.take(0.9), slots.take(1.9)] == [1.0, 2.0]
 
 
 def test_slots_already_booked_leave_less_room() -> None:
