@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from dialer.dialing.due import is_cut_off
 from dialer.dialing.settle import counts
 from dialer.domain.absence import EVENT_OF_SIGHT, Absence, event_of_absence, judge_absence
 from dialer.domain.attempt import (
@@ -97,6 +98,10 @@ class Attempt(NamedTuple):
     task: str = ""
     calls: tuple[Call, ...] = ()
     told: frozenset[str] = frozenset()
+
+    @property
+    def hang_up_asked_at(self) -> datetime | None:
+        return NOW if self.is_unwanted else None
 
 
 class Lead(NamedTuple):
@@ -341,7 +346,8 @@ def _reopen(world: World, index: int, event: E) -> World:
 
 
 def end_call(world: World, index: int, *, answered: bool) -> World:
-    code = 4000 if answered else 3000
+    was_cancelled = any(call.cancelled for call in world.attempts[index].calls)
+    code = 4000 if answered else 1000 if was_cancelled else 3000
     outcome = outcome_of(HangupFacts(code, None, None, None, answered, False))
     world = _with(_move(world, index, E.HANG_UP), index, outcome=outcome, hangup_code=code)
     return _settle(_free_line(world, index), index)
@@ -376,7 +382,7 @@ def _settle(world: World, index: int) -> World:
     if lead.newest != index:
         return world
     count = lead.attempts + (counts(attempt) if lead.state is L.CALLING else 0)
-    if attempt.state is S.ENDED and attempt.outcome is not None:
+    if attempt.outcome is not None and attempt.state is S.ENDED and not is_cut_off(attempt):
         step = after_call(
             outcome=attempt.outcome,
             disposition=Disposition.CONFIRMED if attempt.answered_at else None,
@@ -489,7 +495,8 @@ def hang_up(world: World, index: int) -> World:
             world = _with(world, index, is_dequeued=attempt.is_dequeued or call.place == "queued")
             return _end_at_carrier(world, index, number, call._replace(cancelled=True))
         if call.place in ("ringing", "in_call"):
-            return _end_at_carrier(world, index, number, call)
+            cancelled = not call.answered
+            return _end_at_carrier(world, index, number, call._replace(cancelled=cancelled))
     return world
 
 
