@@ -145,7 +145,8 @@ async def erase_rows(tx: Tx, phone: str, *, stone: str, digits: str) -> Counts:
 
     digits: the national number, as it is found in rejected lines however they were written.
     """
-    account = {"account_id": tx.account_id}
+    rows = await tx.all(select(ld.id).where(ld.account_id == tx.account_id, ld.phone == phone))
+    lead_ids = [str(row.id) for row in rows]
     counts = {
         "leads": await _erase_leads(tx, phone, stone),
         "rejects": await _run(tx, _REJECTS, digits=f"%{digits}%"),
@@ -159,8 +160,9 @@ async def erase_rows(tx: Tx, phone: str, *, stone: str, digits: str) -> Counts:
             .where(table.c.account_id == tx.account_id, table.c.phone == phone)
             .values(phone=stone)
         )
-    for statement in (_OTHER_PHONES, _EVENTS, _REPLIES):
-        await tx.execute(text(statement), account | {"phone": phone, "like": f"%{phone}%"})
+    await _run(tx, _OTHER_PHONES, phone=phone)
+    await _run(tx, _EVENTS, phone=phone, leads=lead_ids)
+    await _run(tx, _REPLIES, phone=phone)
     return counts
 
 
@@ -269,11 +271,15 @@ _OTHER_PHONES = """
 UPDATE leads SET other_phones = array_remove(other_phones, :phone)
 WHERE account_id = :account_id AND other_phones @> ARRAY[:phone]
 """
-# Events that were promised are still delivered, with a null where the number was.
+# Events that were promised are still delivered, with nulls where the person was.
 _EVENTS = """
-UPDATE outbox
-SET payload = CAST(replace(CAST(payload AS text), '"' || :phone || '"', 'null') AS jsonb)
-WHERE account_id = :account_id AND CAST(payload AS text) LIKE :like
+UPDATE outbox SET payload = jsonb_set(payload, '{data}', (payload -> 'data') || (
+    SELECT coalesce(jsonb_object_agg(name, NULL), '{}') FROM unnest(
+        ARRAY['phone', 'external_id', 'answers', 'callback_at']) AS name
+    WHERE jsonb_exists(payload -> 'data', name)))
+WHERE account_id = :account_id
+  AND (payload -> 'data' ->> 'phone' = :phone
+       OR payload -> 'data' ->> 'lead_id' = ANY(CAST(:leads AS text[])))
 """
 _REPLIES = """
 DELETE FROM idempotency_keys
