@@ -206,7 +206,9 @@ def _passes(rule: schema.AnyRule, case: Case) -> str:
         case schema.Dnc():
             scrub = facts.scrub
             live = live_kinds(case).intersection(rule.overridden_by)
-            said = "" if scrub is None else f"Scrub {scrub.ref or scrub.id} of {_utc(scrub.at)}"
+            said = (
+                "" if scrub is None else f"Scrub {scrub.ref or scrub.id} of {_on(scrub.at, case)}"
+            )
             if live and scrub is not None and scrub.verdict not in ("clear", "none"):
                 return f"{said}: {scrub.verdict}; overridden by consent ({_or(sorted(live))})."
             return f"{said}: {scrub.verdict}." if scrub is not None else "Overridden by consent."
@@ -214,7 +216,7 @@ def _passes(rule: schema.AnyRule, case: Case) -> str:
             kinds = live_kinds(case).intersection(rule.any_of)
             mine = [one for one in facts.consents if one.kind in kinds and not one.ended]
             dated = (
-                f"{one.kind} of {_utc(one.captured_at) if one.captured_at else 'unknown date'}"
+                f"{one.kind} of {_on(one.captured_at, case) if one.captured_at else 'unknown date'}"
                 for one in mine
             )
             return f"Given: {', '.join(dated)}."
@@ -222,7 +224,7 @@ def _passes(rule: schema.AnyRule, case: Case) -> str:
             mine = [one for one in facts.consents if one.kind in rule.consent]
             return "None is too old." if mine else "The call does not rest on such a consent."
         case schema.EventAge():
-            return f"It was at {_utc(facts.event_at)}." if facts.event_at else "It was in time."
+            return f"It was on {_on(facts.event_at, case)}." if facts.event_at else "In time."
         case schema.Cli():
             assert facts.caller is not None
             return f"{facts.caller.number} is of series {facts.caller.series}."
@@ -298,8 +300,9 @@ def say_local(at: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a %d %b %Y %H:%M:%S} in {zone.key} (UTC{offset[:3]}:{offset[3:5]})"
 
 
-def _utc(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+def _on(at: datetime, case: Case) -> str:
+    """An instant of the past on the callee's own clock, the first where there are several."""
+    return f"{at.astimezone(case.zones[0]):%d %b %Y %H:%M}"
 
 
 def _say_hours(days: Sequence[str], spans: Iterable[Sequence[str]]) -> str:

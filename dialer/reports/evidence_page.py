@@ -106,7 +106,7 @@ def _opening(document: Document, zone: ZoneInfo) -> Markup:
         "header",
         el("p", "Evidence pack"),
         el("h1", "Why this person was called, or not"),
-        el("p", _summary(document), class_="lead"),
+        el("p", _summary(document, zone), class_="lead"),
         _facts(
             ("Number", document["phone"]),
             ("Name", ", ".join(name for name in names if name)),
@@ -124,11 +124,12 @@ def _opening(document: Document, zone: ZoneInfo) -> Markup:
     )
 
 
-def _summary(document: Document) -> str:
+def _summary(document: Document, zone: ZoneInfo) -> str:
     said = document["summary"]
     if not said["checks"]:
         return "No decision about this number is on record: it was never considered for a call."
-    first, last = document["checks"][0], document["checks"][-1]
+    days = [f"{one['decided_at'].astimezone(zone):%d %b %Y}" for one in document["checks"]]
+    when = f"on {days[0]}" if days[0] == days[-1] else f"from {days[0]} to {days[-1]}"
     again = (
         "Each gives the same answer when it is decided again from its record."
         if said["replayed_same"] == said["checks"]
@@ -139,7 +140,7 @@ def _summary(document: Document) -> str:
     rang = often.get(said["rang"], f"rang {said['rang']} times")
     return (
         f"{said['checks']} decision{'' if said['checks'] == 1 else 's'} to call or not to call, "
-        f"from {first['decided_at']:%d %b %Y} to {last['decided_at']:%d %b %Y}: "
+        f"{when}: "
         f"{said['allowed']} allowed, {said['denied']} denied. "
         f"The phone {rang}. {again}"
     )
@@ -209,7 +210,8 @@ def _check(one: Document, zone: ZoneInfo) -> Markup:
                 class_=f"verdict {one['decision']}",
             ),
         ),
-        _what(one),
+        _why(one),
+        _what(one, zone),
         _rules(one),
         _call(one, zone),
         el(
@@ -225,7 +227,13 @@ def _check(one: Document, zone: ZoneInfo) -> Markup:
     )
 
 
-def _what(one: Document) -> Markup:
+def _why(one: Document) -> Markup | None:
+    """Of a denial, every reason in one line."""
+    failed = [rule["found"] for rule in one["rules"] if not rule["passed"]]
+    return el("p", " ".join(failed), class_="why") if failed else None
+
+
+def _what(one: Document, zone: ZoneInfo) -> Markup:
     about, caller = one["classification"], one["caller"]
     declared = caller["declaration"]
     return _facts(
@@ -239,8 +247,11 @@ def _what(one: Document) -> Markup:
             if declared and declared["reference"]
             else "not declared",
         ),
-        ("Consent relied on", join(el("div", _say_consent(given)) for given in one["consents"])),
-        ("Register", _say_register(one["register"])),
+        (
+            "Consent relied on",
+            join(el("div", _say_consent(given, zone)) for given in one["consents"]),
+        ),
+        ("Register", _say_register(one["register"], zone)),
         (
             "Earlier calls counted",
             str(len(one["earlier_calls"])) if one["earlier_calls"] else "none",
@@ -249,13 +260,14 @@ def _what(one: Document) -> Markup:
     )
 
 
-def _say_consent(given: Any) -> str:
+def _say_consent(given: Any, zone: ZoneInfo) -> str:
     at = given["captured_at"]
-    state = "ended" if given["ended"] else f"of {at[:10]}" if at else "of unknown date"
+    dated = f"of {_when(at, zone)}" if at else "of unknown date"
+    state = "ended" if given["ended"] else dated
     return ", ".join(part for part in (f"{given['kind']}, {state}", given["source"]) if part)
 
 
-def _say_register(register: Any) -> str:
+def _say_register(register: Any, zone: ZoneInfo) -> str:
     if register is None:
         return "no scrub on file"
     return (
@@ -334,9 +346,8 @@ def _transcript(call: Any) -> Child:
     recorded = "recorded" if call["is_recorded"] else "not recorded"
     if call["transcript_sha256"] is None:
         return f"none; {recorded}"
-    return join(
-        (f"{call['turns']} turns, {recorded}; SHA-256 ", el("code", call["transcript_sha256"]))
-    )
+    turns = "1 turn" if call["turns"] == 1 else f"{call['turns']} turns"
+    return join((f"{turns}, {recorded}; SHA-256 ", el("code", call["transcript_sha256"])))
 
 
 def _packs(document: Document) -> Markup:

@@ -127,7 +127,7 @@ def test_consent_that_overrides_a_register_is_named() -> None:
         scrub=Scrub(NOON, "blocked", "S-1"),
     )
     assert said(known)["in.promo.ncpr"].found == (
-        "Scrub S-1 of 2026-11-23T06:30:00Z: blocked; overridden by consent (explicit_dca)."
+        "Scrub S-1 of 23 Nov 2026 12:00: blocked; overridden by consent (explicit_dca)."
     )
 
 
