@@ -40,10 +40,13 @@ _MOST_RUNS = 6
 _LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
 _AWAY_CLASSES = ("08", "53", "57")  # connection, no room, the operator's doing
 #: What the driver raises; `Tx.fetch` and a commit turn it into SQLAlchemy's word for it.
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-#: What a `BEGIN` meets on a connection that is gone; the last comes when the news of its end is
-#: only half read.
-_STALE = (*_DRIVER_ERRORS, asyncpg.InternalClientError)
+#: The last comes on a connection whose server has gone when the news of that is only half read.
+_DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    asyncpg.InternalClientError,
+)
 _MOST_STALE = 100  # more than a pool holds
 #: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
 _OPTIONS = frozenset(
@@ -208,7 +211,7 @@ class Database:
                 yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
         except PoolTimeout as error:
             raise DatabaseAway("all connections to the database are busy; try again") from error
-        except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+        except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
             if not (is_gone(error) if is_open else _cannot_connect(error)):
                 raise
             self._went_away(error)
@@ -256,7 +259,7 @@ class Database:
             except BaseException as error:
                 await connection.invalidate()
                 await connection.close()
-                if not isinstance(error, _STALE):
+                if not isinstance(error, _DRIVER_ERRORS):
                     raise
                 if turn == _MOST_STALE:
                     raise _wrapped(error, driver) from error
@@ -308,7 +311,8 @@ def is_gone(error: BaseException) -> bool:
     """True when the server went away, is stopping, or has no room: nothing that we did."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _sqlstate(error.orig)[:2] in _AWAY_CLASSES
-    return isinstance(error, ConnectionError)  # of asyncpg; a carrier's are `ProviderError`
+    # Of asyncpg; a carrier's are `ProviderError`.
+    return isinstance(error, ConnectionError | asyncpg.InternalClientError)
 
 
 def _cannot_connect(error: BaseException) -> bool:
@@ -340,7 +344,8 @@ def _wrapped(error: BaseException, driver: Any) -> DBAPIError:
     """Return the driver's error as SQLAlchemy's, without parameters: they hold phone numbers."""
     is_about_keys = isinstance(error, asyncpg.IntegrityConstraintViolationError)
     kind = IntegrityError if is_about_keys else DBAPIError
-    return kind(None, None, error, hide_parameters=True, connection_invalidated=driver.is_closed())
+    is_lost = driver.is_closed() or isinstance(error, asyncpg.InternalClientError)
+    return kind(None, None, error, hide_parameters=True, connection_invalidated=is_lost)
 
 
 async def _roll_back(driver: Any, transaction: Any) -> None:

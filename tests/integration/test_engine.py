@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from dialer.errors import Unavailable
+from dialer.errors import DatabaseAway, Unavailable
 from dialer.store.admin_log import note
 from dialer.store.engine import (
     ACCOUNT_ID,
@@ -21,6 +22,7 @@ from dialer.store.engine import (
     Tx,
     asyncpg_url,
     create_engine,
+    is_gone,
     must_rerun,
     product_now,
 )
@@ -294,3 +296,22 @@ async def test_an_error_of_a_plain_statement_is_sqlalchemys_and_holds_no_values(
             await tx.fetch("SELECT 1 / $1::int, $2::text", 0, "+919876500001")
     assert "+919876500001" not in str(caught.value)
     assert getattr(caught.value.orig, "sqlstate", None) == "22012"
+
+
+@pytest.mark.parametrize("way", ["driver", "sqlalchemy"])
+async def test_a_server_that_goes_in_the_middle_of_a_transaction_is_away(
+    database: Database, way: str
+) -> None:
+    with pytest.raises(DatabaseAway):
+        async with database.begin() as tx:
+            pid = await tx.scalar(sa.select(sa.func.pg_backend_pid()))
+            async with database.begin() as other:
+                await other.execute(sa.select(sa.func.pg_terminate_backend(pid)))
+            await asyncio.sleep(0.1)
+            await (tx.fetch("SELECT 1") if way == "driver" else tx.execute(CLOCK))
+    async with database.begin() as tx:
+        assert await tx.scalar(CLOCK), "the next transaction has another connection"
+
+
+def test_a_connection_whose_end_is_half_read_is_gone() -> None:
+    assert is_gone(asyncpg.InternalClientError("cannot switch to state 12"))
