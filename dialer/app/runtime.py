@@ -219,6 +219,7 @@ async def _compose(
         api_key=secret_of(settings.data_dir, "api_key", settings.api_key),
         data_dir=settings.data_dir,
         background=background,
+        bounds=settings.recovery,
         is_draining=lambda: drain.is_on,
         is_overloaded=lambda: lag.is_over,
         lag_ms=lambda: lag.p95_ms,

@@ -39,7 +39,7 @@ from dialer.errors import InvalidInput, Unavailable
 from dialer.reports.preview_view import preview_lines
 from dialer.reports.stats import stats
 from dialer.reports.view import status_view
-from dialer.settings import Settings, missing_speech_keys
+from dialer.settings import RecoveryBounds, Settings, missing_speech_keys
 from dialer.store import campaigns
 from dialer.store.engine import Database, Tx
 from dialer.store.lists import list_by_name
@@ -159,31 +159,38 @@ async def _status(args: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     law = law_of(settings, keys_of(settings))
     async with opened(settings) as db:
-        numbers, now = await look(db, law, args.name)
+        numbers, now = await look(db, law, args.name, settings.recovery)
         if args.json:
             print_json(numbers)
         elif args.once or not sys.stdout.isatty():
             say(status_view(args.name, numbers, now))
         else:
-            await follow(db, law, args.name, numbers, now)
+            await follow(db, law, args.name, numbers, now, settings.recovery)
     return 0
 
 
-async def look(db: Database, law: Law, name: str) -> tuple[Mapping[str, Any], datetime]:
+async def look(
+    db: Database, law: Law, name: str, bounds: RecoveryBounds | None = None
+) -> tuple[Mapping[str, Any], datetime]:
     """Return a campaign's statistics and the product time they hold for."""
     async with db.begin() as tx:
         campaign = await campaigns.by_name(tx, name)
-        numbers = await stats(tx, campaign, law.packs_of(campaign.definition))
+        numbers = await stats(tx, campaign, law.packs_of(campaign.definition), bounds=bounds)
         return numbers, tx.now.astimezone(SHOWN_ZONE)
 
 
 async def follow(
-    db: Database, law: Law, name: str, numbers: Mapping[str, Any], now: datetime
+    db: Database,
+    law: Law,
+    name: str,
+    numbers: Mapping[str, Any],
+    now: datetime,
+    bounds: RecoveryBounds | None = None,
 ) -> Mapping[str, Any]:
     """Show the status until the campaign is over; Ctrl-C stops looking, not the campaign."""
     with Live(status_view(name, numbers, now), console=Console(), refresh_per_second=4) as live:
         while numbers["state"] not in _OVER:
             await asyncio.sleep(_LOOK_EVERY_S)
-            numbers, now = await look(db, law, name)
+            numbers, now = await look(db, law, name, bounds)
             live.update(status_view(name, numbers, now))
     return numbers

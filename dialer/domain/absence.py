@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from dialer.domain.attempt import AttemptEvent, AttemptState
 from dialer.settings import RecoveryBounds
@@ -104,6 +105,17 @@ def awaited(
         S.IN_CALL: "a callback: its end",
     }
     return Awaited(waits_for.get(state, "nothing"))
+
+
+def awaited_of(row: Any, bounds: RecoveryBounds) -> Awaited:
+    """`awaited` of an attempt's row."""
+    return awaited(
+        S(row.state),
+        placing_at=row.placing_at,
+        absent_since=row.absent_since,
+        hang_up_asked_at=row.hang_up_asked_at,
+        bounds=bounds,
+    )
 
 
 def _clock(at: datetime) -> str:

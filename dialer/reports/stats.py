@@ -10,15 +10,18 @@ from typing import Any, Final
 from dialer.compliance.packs import Pack
 from dialer.compliance.senders import AbandonmentLimit
 from dialer.compliance.verdict import TIME_REASONS
+from dialer.domain.absence import awaited_of
 from dialer.domain.attempt import AttemptState, Outcome
 from dialer.domain.breakers import Breaker, in_words
 from dialer.domain.budget import Budget
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
+from dialer.settings import RecoveryBounds
 from dialer.store import campaigns, carrier, reports
 from dialer.store.abandoned import over_limits
 from dialer.store.breakers import breaker_of
 from dialer.store.budget import budget_of
+from dialer.store.calls import page_calls
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 from dialer.store.reports import Calls, Places
@@ -27,12 +30,15 @@ S = EnrolmentState
 
 RATE_SPAN: Final = timedelta(minutes=5)
 # A call placed this moment is not yet a rate: the shortest time it is spread over.
+_MOST_UNRESOLVED: Final = 20
 _LEAST_SPAN: Final = timedelta(seconds=10)
 #: Denials that an opening window ends; the other time reasons are caps and gaps.
 WINDOW_CODES: Final = TIME_REASONS - {"ATTEMPT_CAP", "MIN_GAP"}
 
 
-async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, Any]:
+async def stats(
+    tx: Tx, campaign: Campaign, packs: Sequence[Pack], *, bounds: RecoveryBounds | None = None
+) -> dict[str, Any]:
     """Return design §8's object. ``packs``: the campaign's, as `Law.packs_of` gives them.
 
     leads = waiting + calling + exhausted + cancelled + those done + those blocked. done counts
@@ -40,7 +46,8 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
     exhausted counts all, with a disposition or without. in_flight counts every live attempt by
     state, ambiguous ones included. attempts: calls that rang or may have. answer_rate: the share
     of ended calls that a person answered, 0 to 1, None before the first has ended. rate_per_min
-    and finish_at: see `rate_per_min` and `finish_at`. Times are aware datetimes.
+    and finish_at: see `rate_per_min` and `finish_at`. unresolved: the oldest calls in doubt, at
+    most 20, with what each awaits by ``bounds``. Times are aware datetimes.
     """
     places = await reports.count_places(tx, campaign.id)
     calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
@@ -64,6 +71,7 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
         "calling": by_state[S.CALLING],
         "in_flight": {state: live[state] for state in AttemptState if state in live},
         "ambiguous": live.get(AttemptState.AMBIGUOUS, 0),
+        "unresolved": await _unresolved(tx, campaign, bounds or RecoveryBounds()),
         "done": _sorted(done),
         "blocked": _sorted(
             _sum((place.blocked_code, place.count) for place in places if place.state == S.BLOCKED)
@@ -91,6 +99,22 @@ async def stats(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> dict[str, 
         "budget_usd": None if budget is None else float(budget.usd),
         "warnings": list(_warnings(campaign.state, places, account, budget, abandoned, tx.now)),
     }
+
+
+async def _unresolved(tx: Tx, campaign: Campaign, bounds: RecoveryBounds) -> list[dict[str, Any]]:
+    rows = await page_calls(tx, campaign_id=campaign.id, unresolved=True, limit=_MOST_UNRESOLVED)
+    found = [(row, awaited_of(row, bounds)) for row in rows]
+    return [
+        {
+            "call_id": row.id,
+            "state": row.state,
+            "since": row.placing_at,
+            "awaits": awaits.what,
+            "first_absence_at": awaits.first_absence_at,
+            "second_absence_after": awaits.proved_after,
+        }
+        for row, awaits in found
+    ]
 
 
 def rate_per_min(calls: Sequence[Calls], now: datetime) -> float:

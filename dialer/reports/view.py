@@ -17,6 +17,7 @@ from rich.text import Text
 Stats = Mapping[str, Any]
 
 _STATE_STYLES: Final = {"running": "green", "paused": "yellow", "cancelled": "red"}
+_MOST_UNRESOLVED: Final = 5  # lines of calls in doubt; the API lists them all
 _ASSUMPTION: Final = "if each waiting lead takes one call at this rate"
 
 
@@ -91,6 +92,8 @@ def _facts(stats: Stats, now: datetime) -> Iterator[tuple[str, str]]:
     if stats["waiting_window"]:
         waiting += f", {stats['waiting_window']} of them for a calling window"
     yield "waiting", waiting
+    for call in stats.get("unresolved", ())[:_MOST_UNRESOLVED]:
+        yield f"in doubt ({_words(call['state'])})", f"awaits {call['awaits']}"
     yield "rate", f"{stats['rate_per_min']:g} calls a minute (last 5 minutes)"
     yield "finish", _finish(stats, now)
     yield "calls", _calls(stats)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, func, insert, or_, select
 
+from dialer.domain.attempt import LIVE, AttemptState
 from dialer.domain.ids import uuid7
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
@@ -32,9 +33,11 @@ async def page_calls(
     campaign_id: UUID | None = None,
     state: str | None = None,
     outcome: str | None = None,
+    unresolved: bool = False,
     after: UUID | None = None,
     limit: int,
 ) -> Sequence[Any]:
+    """Return attempts, oldest first. unresolved: only those that are in doubt, see `is_open`."""
     query = select(attempts).where(a.account_id == tx.account_id).order_by(a.id).limit(limit)
     for column, value in (
         (a.campaign_id, campaign_id),
@@ -43,10 +46,23 @@ async def page_calls(
     ):
         if value is not None:
             query = query.where(column == value)
+    if unresolved:
+        query = query.where(is_open())
     if after is not None:
         query = query.where(a.id > after)
     rows: Sequence[Any] = await tx.all(query)
     return rows
+
+
+def is_open() -> Any:
+    """What makes a live attempt one that waits to be resolved: its reply is under way or lost,
+    the carrier does not show it, or it is to be ended."""
+    in_doubt = or_(
+        a.state.in_([AttemptState.PLACING, AttemptState.AMBIGUOUS]),
+        a.absent_since.is_not(None),
+        a.hang_up_asked_at.is_not(None),
+    )
+    return and_(a.state.in_(sorted(LIVE)), in_doubt)
 
 
 async def turns_of(tx: Tx, attempt_id: UUID) -> Sequence[Any]:

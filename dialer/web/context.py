@@ -16,6 +16,7 @@ from dialer.dialing.place import CallbackUrls
 from dialer.errors import DatabaseAway
 from dialer.keys import Keys
 from dialer.providers.protocols import Carrier
+from dialer.settings import RecoveryBounds
 from dialer.store.attempts import CarrierIds
 from dialer.store.engine import Database
 from dialer.web.live_streams import LiveStreams, Talk
@@ -73,6 +74,7 @@ class Context:
     background: Background = field(default_factory=Background)
     talk: Talk | None = None
     streams: LiveStreams = field(default_factory=LiveStreams)
+    bounds: RecoveryBounds = field(default_factory=RecoveryBounds)
     is_draining: Callable[[], bool] = lambda: False
     is_overloaded: Callable[[], bool] = lambda: False
     lag_ms: Callable[[], float] = lambda: 0.0

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
 import pytest
+from rich.console import Console
 
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.recovery import recover
 from dialer.domain.attempt import AttemptState
 from dialer.providers.protocols import Ambiguous, CarrierCall
+from dialer.reports.stats import stats
+from dialer.reports.view import status_view
+from dialer.store import campaigns
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
 
 
@@ -307,3 +312,47 @@ async def test_processes_that_recover_at_once_settle_each_attempt_once(floor: Fl
     assert sum(moved) == 2, "one was found, one intent was stale"
     leads = [await floor.lead(phone) for phone in (ASHA, RAVI)]
     assert [(lead.state, lead.attempts) for lead in leads] == [("waiting", 1), ("waiting", 0)]
+
+
+@pytest.mark.parametrize("has_record", [True, False])
+async def test_a_slot_is_free_within_a_minute_though_every_callback_is_lost(
+    floor: Floor, has_record: bool
+) -> None:
+    """With the carrier's record of the call, and without one."""
+    await floor.launch([ASHA])
+    attempt_id = await floor.ring_one()
+    await floor.hear(attempt_id, "answer", CallUUID="call-1")
+    floor.carrier.live["call-1"] = ASHA
+    for _ in range(12):
+        await floor.later(2)
+        await floor.recover()
+    floor.carrier.live.clear()  # it ends, right after recovery saw it up
+    if has_record:
+        floor.carrier.finished.append(finished(ASHA, await now(floor), answered_at=None))
+    for _ in range(29):
+        await floor.later(2)
+        await floor.recover()
+    assert await state(floor, attempt_id) is AttemptState.ENDED
+    assert await floor.line(ASHA) is None
+
+
+async def test_what_is_in_doubt_is_listed_with_what_it_awaits(floor: Floor) -> None:
+    campaign_id = await floor.launch([ASHA, RAVI])
+    rang, lost = [intent.attempt_id for intent in await floor.claim()]
+    await floor.place(rang)
+    known = await floor.attempt(rang)
+    floor.carrier.live[known.request_uuid] = known.phone
+    floor.carrier.reply = Ambiguous("reset")
+    await floor.place(lost)
+    for words in ("an absence counts from", "first absence at"):
+        async with floor.db.begin() as tx:
+            campaign = await campaigns.get(tx, campaign_id)
+            numbers = await stats(tx, campaign, floor.law.packs_of(campaign.definition))
+            shown = Console(width=200, file=StringIO())
+            shown.print(status_view("floor", numbers, tx.now))
+        (one,) = numbers["unresolved"]
+        assert (one["call_id"], one["state"]) == (lost, "ambiguous")
+        assert words in one["awaits"]
+        assert words in shown.file.getvalue()  # type: ignore[attr-defined]
+        await floor.later(50)
+        await floor.recover()

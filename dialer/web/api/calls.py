@@ -19,9 +19,11 @@ from msgspec import Struct
 from dialer.dialing.claim import Intended
 from dialer.dialing.loop import DialingLoop
 from dialer.dialing.test_call import test_call
-from dialer.domain.attempt import AttemptState, Outcome
+from dialer.domain.absence import awaited_of
+from dialer.domain.attempt import FINAL, AttemptState, Outcome
 from dialer.domain.erasure import shown_phone
 from dialer.errors import NotFound
+from dialer.settings import RecoveryBounds
 from dialer.store import calls
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
@@ -51,7 +53,7 @@ class CostsOut(Struct):
 class CallOut(Struct):
     """One attempt. What is not known is null; ``refusal`` says why nothing rang. ``cost_usd``:
     the carrier's own word. ``total_cost_usd``: of all parts, null if one that was used is not
-    known."""
+    known. ``awaits``: what moves on a call that is not over; null once it is."""
 
     id: UUID
     campaign_id: UUID
@@ -83,6 +85,7 @@ class CallOut(Struct):
     total_cost_usd: float | None
     request_uuid: str | None
     call_uuid: str | None
+    awaits: str | None
 
 
 class CallDetail(CallOut):
@@ -125,12 +128,13 @@ class DeniedCall(Struct):
     next_allowed_at: datetime | None
 
 
-def _shown(row: Any) -> CallOut:
-    return CallOut(**_fields(row))
+def _shown(row: Any, bounds: RecoveryBounds) -> CallOut:
+    return CallOut(**_fields(row, bounds))
 
 
-def _fields(row: Any) -> dict[str, Any]:
-    found = {name: getattr(row, name) for name in CallOut.__struct_fields__}
+def _fields(row: Any, bounds: RecoveryBounds) -> dict[str, Any]:
+    found = {name: getattr(row, name, None) for name in CallOut.__struct_fields__}
+    found["awaits"] = None if row.state in FINAL else awaited_of(row, bounds).what
     costs = None if row.costs is None else CostsOut(**{k: _usd(v) for k, v in row.costs.items()})
     total_usd = _usd(row.total_cost_usd)
     money = {"cost_usd": _usd(row.cost_usd), "costs": costs, "total_cost_usd": total_usd}
@@ -149,23 +153,28 @@ class CallController(Controller):
     @get()
     async def list_calls(
         self,
+        state: State,
         tx: NamedDependency[Tx],
         campaign_id: FromQuery[UUID | None] = None,
         in_state: Annotated[AttemptState | None, QueryParameter(name="state")] = None,
         outcome: FromQuery[Outcome | None] = None,
+        unresolved: FromQuery[bool] = False,
         after: FromQuery[UUID | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
     ) -> Page[CallOut]:
-        """List attempts, oldest first."""
+        """List attempts, oldest first. unresolved: only those in doubt or to be ended; each says
+        what it awaits."""
         rows = await calls.page_calls(
             tx,
             campaign_id=campaign_id,
             state=in_state,
             outcome=outcome,
+            unresolved=unresolved,
             after=after,
             limit=limit + 1,
         )
-        return page_of([_shown(row) for row in rows], limit)
+        context: Context = state.context
+        return page_of([_shown(row, context.bounds) for row in rows], limit)
 
     @post(
         status_code=201,
@@ -204,13 +213,19 @@ class CallController(Controller):
             )
             return denied  # type: ignore[no-any-return]  # a problem in place of the call
         _place_after_commit(tx, context.loop, made.intended)
-        return Response(_shown(await calls.get_call(tx, made.intended.attempt_id)))
+        row = await calls.get_call(tx, made.intended.attempt_id)
+        return Response(_shown(row, context.bounds))
 
     @get("/{call_id:uuid}")
-    async def get_call(self, tx: NamedDependency[Tx], call_id: FromPath[UUID]) -> CallDetail:
+    async def get_call(
+        self, state: State, tx: NamedDependency[Tx], call_id: FromPath[UUID]
+    ) -> CallDetail:
         """Look at one attempt, with what was answered."""
+        context: Context = state.context
         row = await calls.get_call(tx, call_id)
-        return CallDetail(**_fields(row), answers=await calls.answers_of(tx, call_id))
+        return CallDetail(
+            **_fields(row, context.bounds), answers=await calls.answers_of(tx, call_id)
+        )
 
     @get("/{call_id:uuid}/turns")
     async def get_turns(self, tx: NamedDependency[Tx], call_id: FromPath[UUID]) -> Page[TurnOut]:

@@ -44,7 +44,8 @@ class ReportController(Controller):
         """Count leads, calls and checks, with the rate and when it will be over."""
         context: Context = state.context
         campaign = await campaigns.get(tx, campaign_id)
-        return await stats(tx, campaign, context.law.packs_of(campaign.definition))
+        packs = context.law.packs_of(campaign.definition)
+        return await stats(tx, campaign, packs, bounds=context.bounds)
 
     @get("/preview")
     async def get_preview(
