@@ -25,18 +25,21 @@ class AttemptState(StrEnum):
     recovery searches the carrier's queued, live and finished calls until it is found, or absent
     twice."""
     PLACED = "placed"
-    """The carrier said yes. Callbacks move it on. Recovery asks the carrier when they are late."""
+    """The carrier said yes. Callbacks move it on. Recovery looks it up after 20 s of silence;
+    recall takes it out of the carrier's queue after 5 s, or when its window or campaign ends."""
     RINGING = "ringing"
     """A callback proved acceptance. Callbacks move it on, recovery as for placed."""
     IN_CALL = "in_call"
     """Answered; the answer document was served. The hangup callback ends it, recovery asks."""
     ENDED = "ended"
-    """Final. The outcome says how. Late callbacks may still add facts, never another ring."""
+    """Final. The outcome says how. Late callbacks may still add facts, never another ring.
+    Recovery leaves it alone."""
     REFUSED = "refused"
     """Final: nothing rang. ``refusal`` says why. Only a signed callback, which proves us wrong,
-    reopens it."""
+    reopens it. Recovery leaves it alone."""
     NEVER_PLACED = "never_placed"
-    """Final: the carrier does not know it, or dropped it from its queue. Reopened as refused."""
+    """Final: the carrier does not know it, or dropped it from its queue. Reopened as
+    refused; recovery leaves it alone."""
 
 
 class AttemptEvent(StrEnum):
