@@ -143,9 +143,11 @@ def _say_audit(audit: Audit) -> None:
     if audit.faults_total > len(audit.faults):
         say(f"… and {audit.faults_total - len(audit.faults):,} more.")
     if audit.is_whole:
-        heads = "1 signed head" if audit.heads == 1 else f"{audit.heads:,} signed heads"
+        heads = (
+            "1 signed head agrees" if audit.heads == 1 else f"{audit.heads:,} signed heads agree"
+        )
         checks = "1 check" if audit.checks == 1 else f"{audit.checks:,} checks"
-        say(f"{checks}, one unbroken chain; {heads} agree with it.")
+        say(f"{checks}, one unbroken chain; {heads} with it.")
     if audit.replayed is not None:
         _say_replayed(audit.replayed)
 
