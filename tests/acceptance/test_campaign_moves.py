@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ async def test_paused_edited_and_resumed_it_calls_everybody_once(line: Line) -> 
     await ask(line, path, "running")
     stats = await stats_when(line, path, is_finished)
     assert (stats["done"], stats["attempts"]) == ({"confirmed": 12}, 12)
-    versions = [attempt.version for attempt in await line.attempts() if attempt.placing_at]
+    versions = [attempt.version for attempt in await line.attempts() if attempt.state == "ended"]
     assert sorted(set(versions)) == [1, 2] and versions.count(1) == still["attempts"]
     assert all(line.rings(number) == 1 for number in people)
     assert (await line.compare()).disagreements == 0
@@ -153,11 +154,12 @@ async def test_two_campaigns_that_share_numbers_never_call_at_once_and_both_get_
         assert stats["done"] == {"confirmed": 8}
     calls = await line.attempts()
     for number in people:
-        spans = sorted(
-            (call.placing_at, call.ended_at)
+        rang = sorted(
+            (call.placing_at, call.ended_at, call.campaign_id)
             for call in calls
-            if call.phone == number and call.placing_at is not None
+            if call.phone == number and call.state == "ended"
         )
-        assert len(spans) == 2
-        assert spans[0][1] <= spans[1][0], "the second call began after the first had ended"
+        assert len({campaign_id for _, _, campaign_id in rang}) == 2
+        for (_, ended_at, _), (placing_at, _, _) in pairwise(rang):
+            assert ended_at <= placing_at, "each call began after the one before had ended"
     assert (await line.compare()).disagreements == 0
