@@ -15,7 +15,8 @@ ROUTES = """
 GET /lists · POST /lists · GET /lists/{} · DELETE /lists/{} · GET /lists/{}/rejects.csv
 GET /campaigns · POST /campaigns · GET /campaigns/{} · PUT /campaigns/{} · PUT /campaigns/{}/state
 GET /campaigns/{}/stats · GET /campaigns/{}/results · GET /campaigns/{}/log
-GET /campaigns/{}/preview · POST /campaigns/{}/leads · POST /campaigns/{}/redial · POST /campaigns/{}/clone
+GET /campaigns/{}/preview · POST /campaigns/{}/leads
+POST /campaigns/{}/redial · POST /campaigns/{}/clone
 GET /calls · POST /calls · GET /calls/{} · GET /calls/{}/turns · GET /calls/{}/events
 GET /calls/{}/recording
 GET /checks · GET /checks/{} · GET /audit/verify
