@@ -13,7 +13,7 @@ from dialer.dialing.law import Law
 from dialer.dialing.lineup import ASIDE_LIMIT
 from dialer.keys import Keys
 from dialer.store import enrolments
-from dialer.store.carrier import save_carrier
+from dialer.store.carrier import lock_carrier, save_carrier
 from dialer.store.engine import Database, Tx, create_engine
 from tests.benchmarks.waiting import add_leads, set_noon, start_campaign
 
@@ -47,11 +47,12 @@ async def test_leads_behind_a_closed_window_delay_nobody(full: tuple[Database, U
     assert {row.code for row in denied} == {"OUTSIDE_HOURS"}
 
 
-async def test_a_pass_scans_no_table_and_sorts_no_queue(full: tuple[Database, UUID]) -> None:
+async def test_a_pass_scans_no_table(full: tuple[Database, UUID]) -> None:
     db, campaign_id = full
     async with db.begin() as tx:
         (row,) = await tx.fetch("SELECT count(*) AS found FROM enrolments")
         assert row.found == CLOSED + OPEN
+        await lock_carrier(tx, to_claim=True)  # as every pass begins
         queues = await _plan(tx, enrolments._QUEUES, [campaign_id], tx.now, 200)
         claim = await _plan(tx, enrolments._CLAIM, [campaign_id], [""], [0], [20], tx.now, [])
     for plan in (queues, claim):
