@@ -113,6 +113,7 @@ async def test_the_bodies_a_route_takes_are_told(document: dict[str, Any]) -> No
         "limit",
         "outcome",
         "state",
+        "unresolved",
     }
     assert {"201", "202"} <= document["paths"]["/api/v1/lists"]["post"]["responses"].keys()
     assert {"201", "409"} <= calls["post"]["responses"].keys()
