@@ -29,6 +29,7 @@ from dialer.dialing.recovery import recover
 from dialer.dialing.schedule import Job, Ticks
 from dialer.dialing.window_close import end_late_rings
 from dialer.domain.attempt import AttemptState
+from dialer.domain.pacing import PASS_EVERY_S
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.leads.spool import import_spooled
 from dialer.store.audit_heads import seal_hourly
@@ -44,7 +45,6 @@ _PLACEMENTS_LIMIT_S = 12.0  # the POST's 8 s and its two transactions
 _STREAMS_LIMIT_S = 3.0  # for a talk to write down its end, once its line was closed
 _ON_THE_LINE = (AttemptState.PLACED, AttemptState.RINGING, AttemptState.IN_CALL)
 
-_DIAL_EVERY_S = 1.0  # the poll behind the hints; passes book slots 2 s ahead
 _CAMPAIGNS_EVERY_S = 1.0
 _ABANDONMENT_EVERY_S = 30.0
 _LATE_RINGS_EVERY_S = 1.0
@@ -170,7 +170,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
     context, settings = runtime.context, runtime.settings
     bounds = settings.recovery
     jobs: dict[str, tuple[float, Job]] = {
-        "dial": (_DIAL_EVERY_S, context.loop.tick),
+        "dial": (PASS_EVERY_S, context.loop.tick),
         "recover": (
             min(2.0, bounds.lookup / 4),
             lambda: recover(runtime.db, context.carrier, bounds),

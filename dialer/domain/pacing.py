@@ -20,6 +20,7 @@ _SLACK = 1.02
 
 ON_TIME_S = 0.01  # half of that; the other half is for the way
 
+PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
 HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
 
 
@@ -62,6 +63,14 @@ class Pace:
     def after(self, at: datetime) -> Pace:
         """Return the pace once a start is booked at ``at``."""
         return replace(self, next_at=at + timedelta(seconds=gap_s(self.cps)))
+
+
+def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> datetime | None:
+    """Return the instant of the next start after a change of CPS: as far after the last one that
+    was booked as the new one wants."""
+    if next_at is None:
+        return None
+    return next_at + timedelta(seconds=gap_s(new_cps) - gap_s(old_cps))
 
 
 @dataclass(slots=True)

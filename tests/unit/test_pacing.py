@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from dialer.domain.pacing import (
     free_slots,
     gap_s,
     is_within_horizon,
+    repaced,
     schedule,
 )
 
@@ -60,6 +62,15 @@ def test_a_start_that_comes_to_nothing_leaves_its_slot_to_another() -> None:
     slots.add(2.0)
     slots.add(1.0)  # of an intent that was refused
     assert [slots.take(0.9), slots.take(1.9)] == [1.0, 2.0]
+
+
+@given(st.floats(0.1, 60.0), st.floats(0.1, 60.0))
+def test_a_new_cps_counts_from_the_last_start(old: float, new: float) -> None:
+    last = NOW + timedelta(seconds=1)
+    next_at = repaced(Pace(old).after(last).next_at, old_cps=old, new_cps=new)
+    assert next_at is not None
+    assert (next_at - last).total_seconds() == pytest.approx(gap_s(new), abs=1e-5)
+    assert repaced(None, old_cps=old, new_cps=new) is None
 
 
 def test_slots_already_booked_leave_less_room() -> None:

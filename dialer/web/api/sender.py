@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from dialer.dialing import breakers
+from dialer.dialing.limits import change_limits
 from dialer.domain.breakers import in_words
 from dialer.domain.lead import PhoneProblem, normalise_phone
 from dialer.errors import FieldError, InvalidInput
@@ -126,7 +127,8 @@ class CarrierController(Controller):
 
     @put()
     async def put_carrier(self, tx: NamedDependency[Tx], data: JSONBody[NewLimits]) -> Limits:
-        """Change the limits; the next dial pass of every process keeps them."""
+        """Change the limits; the next dial pass of every process keeps them, and calls that were
+        about to start under wider ones are decided again."""
         row = await carrier.lock_carrier(tx)
         cap = row.cap if data.cap is None else data.cap
         cps = row.cps if data.cps is None else data.cps
@@ -135,7 +137,7 @@ class CarrierController(Controller):
             message = f"found {reserve}; must be less than cap {cap}, or no call could start"
             field = FieldError("inbound_reserve", message, reserve)
             raise InvalidInput(f"inbound_reserve: {message}", [field])
-        await carrier.save_carrier(tx, cap=cap, cps=cps, inbound_reserve=reserve)
+        await change_limits(tx, cap=cap, cps=cps, inbound_reserve=reserve)
         tx.hint(DIAL)
         return Limits(cap, cps, reserve)
 
