@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test up bench bench-agent bench-crash lint lock test-exhaustive mutation
+.PHONY: demo test up bench bench-dialing bench-agent bench-crash lint lock test-exhaustive mutation
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -30,6 +30,10 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks
+
+# Claims, passes with up to a million leads waiting, Make-Call, decisions; some minutes.
+bench-dialing: $(READY)
+	@$(BIN)/python -m tests.benchmarks decide claim make-call placing passes
 
 # 200 scripted conversations and 300 faulted calls with the whole product; some twelve minutes.
 bench-agent: $(READY)

@@ -39,7 +39,7 @@ from dialer.store import carrier, embedded
 from dialer.store.engine import Database, MarkOf, create_engine, follow
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
-from dialer.web.live_streams import Talk
+from dialer.web.live_streams import LiveStreams, Talk
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +196,8 @@ async def _compose(
     point_sdk_at(settings.plivo_api_url)
     await _require_credentials(plivo)
     drain = Drain()
-    lag = LoopLag(settings.max_lag_ms)
+    streams = LiveStreams()
+    lag = LoopLag(settings.max_lag_ms, calls=lambda: streams.count)
     await stack.enter_async_context(lag.watching())
     await stack.enter_async_context(db.hints.listening())
     placing = Placing(
@@ -220,6 +221,7 @@ async def _compose(
         data_dir=settings.data_dir,
         background=background,
         bounds=settings.recovery,
+        streams=streams,
         is_draining=lambda: drain.is_on,
         is_overloaded=lambda: lag.is_over,
         lag_ms=lambda: lag.p95_ms,

@@ -1,4 +1,4 @@
-"""`dialer campaign`: create, start, pause, resume, cancel, status."""
+"""`dialer campaign`: create, start, pause, resume, cancel, redial, clone, status."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.live import Live
 
@@ -33,6 +34,7 @@ from dialer.dialing.fitness import owned_numbers
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.law import Law
 from dialer.dialing.preview import preview_campaign
+from dialer.dialing.redial import clone, redial
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_toml
 from dialer.errors import InvalidInput, Unavailable
@@ -43,7 +45,7 @@ from dialer.settings import RecoveryBounds, Settings, missing_speech_keys
 from dialer.store import campaigns
 from dialer.store.engine import Database, Tx
 from dialer.store.lists import list_by_name
-from dialer.web.api.campaigns import shown
+from dialer.web.api.campaigns import Moved, Redialed, moved, shown
 
 _LOOK_EVERY_S = 0.5
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
@@ -67,6 +69,12 @@ def add_commands(commands: Commands) -> None:
             move.add_argument("--hang-up", action="store_true", help="end its live calls too")
     preview = command(campaign, "preview", _preview, "who may be called now, later, never, and why")
     preview.add_argument("name", metavar="NAME")
+    again = command(campaign, "redial", _redial, "call those again who were not reached")
+    again.add_argument("name", metavar="NAME")
+    copy = command(campaign, "clone", _clone, "make a draft with the same definition")
+    copy.add_argument("name", metavar="NAME")
+    copy.add_argument("new_name", type=short_text, metavar="NEW")
+    copy.add_argument("--list", metavar="NAME", help="the lead list to call instead of its own")
     status = command(campaign, "status", _status, "how it is going; live on a terminal")
     status.add_argument("name", metavar="NAME")
     status.add_argument("--once", action="store_true", help="print once, do not follow")
@@ -109,7 +117,7 @@ def _move_to(state: CampaignState) -> Run:
         async def work(tx: Tx) -> Any:
             found = await campaigns.by_name(tx, args.name)
             wants_end = getattr(args, "hang_up", False)
-            return await lifecycle.change_state(
+            campaign, to_end = await lifecycle.change_state(
                 tx,
                 found.id,
                 state,
@@ -118,6 +126,7 @@ def _move_to(state: CampaignState) -> Run:
                 missing_keys=missing_speech_keys(settings),
                 owned_numbers=owned,
             )
+            return await moved(tx, campaign), to_end
 
         async with opened(settings) as db:
             owned = await _owned(settings, db) if state is CampaignState.RUNNING else None
@@ -125,9 +134,9 @@ def _move_to(state: CampaignState) -> Run:
             if to_end:
                 await end_calls(db, carrier_rest(settings, db), to_end)
         if args.json:
-            print_json(shown(campaign))
+            print_json(campaign)
         else:
-            say(f"Campaign {args.name} is {campaign.state}.")
+            say(f"Campaign {args.name} is {campaign.state}{_aftermath(campaign, len(to_end))}.")
         return 0
 
     return run
@@ -152,6 +161,58 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
     else:
         for line in preview_lines(found):
             say(line)
+    return 0
+
+
+def _aftermath(campaign: Moved, ended: int) -> str:
+    """Say what a pause or a cancellation leaves."""
+    said = []
+    if campaign.state == CampaignState.CANCELLED:
+        said.append(f"{campaign.dropped} leads will not be called")
+    if ended:
+        said.append(f"{ended} calls were ended")
+    elif campaign.in_flight and campaign.state in (CampaignState.PAUSED, CampaignState.CANCELLED):
+        said.append(f"{campaign.in_flight} calls go on to their end (--hang-up ends them)")
+    return "".join(f"; {part}" for part in said)
+
+
+async def _redial(args: argparse.Namespace, settings: Settings) -> int:
+    async def work(tx: Tx) -> tuple[campaigns.Campaign, int]:
+        found = await campaigns.by_name(tx, args.name)
+        return await redial(tx, found.id, actor="cli", missing_keys=missing_speech_keys(settings))
+
+    async with opened(settings) as db:
+        campaign, count = await db.run(work)
+    if args.json:
+        print_json(Redialed(**asdict(shown(campaign)), redialed=count))
+    else:
+        say(f"Campaign {args.name} is {campaign.state}; {count} leads wait again.")
+    return 0
+
+
+async def _clone(args: argparse.Namespace, settings: Settings) -> int:
+    settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+    law = law_of(settings, keys_of(settings))
+
+    async def work(tx: Tx) -> tuple[campaigns.Campaign, int]:
+        found = await campaigns.by_name(tx, args.name)
+        lead_list = None if args.list is None else await list_by_name(tx, args.list)
+        made = await clone(
+            tx,
+            law,
+            found.id,
+            name=args.new_name,
+            list_id=None if lead_list is None else lead_list.id,
+        )
+        return made, (await stats(tx, made, law.packs_of(made.definition)))["leads"]
+
+    async with opened(settings) as db:
+        made, leads = await db.run(work)
+    if args.json:
+        print_json(shown(made))
+    else:
+        say(f"Campaign {args.new_name}: a draft with {leads} leads. Start it with")
+        say(f"  dialer campaign start {args.new_name!r}")
     return 0
 
 

@@ -181,6 +181,14 @@ async def change_state(
     return await campaigns.get(tx, campaign_id), to_end
 
 
+async def reopen(
+    tx: Tx, campaign: Campaign, *, actor: str, reason: str, keys: Collection[str]
+) -> None:
+    """Let a finished campaign run again, whose leads wait again; raises as `change_state`."""
+    await _require_startable(tx, campaign, keys)
+    await _enter(tx, campaign, S.RUNNING, actor=actor, reason=reason)
+
+
 async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: str) -> None:
     await campaigns.save(tx, campaign.id, state=target)
     await campaigns.log(tx, campaign.id, campaign.state, target, actor=actor, reason=reason)

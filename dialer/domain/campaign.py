@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from dialer.errors import IllegalTransition
+from dialer.errors import IllegalTransition, RuleViolation
 
 
 class CampaignState(StrEnum):
@@ -14,7 +14,7 @@ class CampaignState(StrEnum):
     SCHEDULED = "scheduled"  #: the tick starts it at ``starts_at``
     RUNNING = "running"  #: the dial pass claims its leads; the tick finishes it
     PAUSED = "paused"  #: nothing new is claimed; a person resumes or cancels it
-    FINISHED = "finished"  #: final: nothing waits, nothing calls
+    FINISHED = "finished"  #: nothing waits, nothing calls; final but for a redial
     CANCELLED = "cancelled"  #: final: waiting leads were dropped
 
 
@@ -29,6 +29,8 @@ ASKABLE: Mapping[CampaignState, tuple[CampaignState, ...]] = {
     S.FINISHED: (),
     S.CANCELLED: (),
 }
+# A redial of leads that were not reached lets a finished campaign run; the others stay as they are.
+REDIALABLE = frozenset({S.SCHEDULED, S.RUNNING, S.PAUSED, S.FINISHED})
 MAY_TEST_CALL = frozenset({S.DRAFT, S.SCHEDULED, S.RUNNING, S.PAUSED})
 
 
@@ -49,3 +51,10 @@ def move(
     if wanted not in ASKABLE[state]:
         raise IllegalTransition(state, wanted, ASKABLE[state])
     return target
+
+
+def require_redialable(state: CampaignState) -> None:
+    """Raise `RuleViolation` with what helps instead."""
+    if state not in REDIALABLE:
+        instead = "start it" if state is S.DRAFT else "clone it (POST /campaigns/{id}/clone)"
+        raise RuleViolation(f"a {state} campaign cannot be redialed; {instead}")

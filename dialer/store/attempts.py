@@ -17,7 +17,7 @@ from dialer.store.arrays import columns_of, taken, unnest
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_known_lines
 from dialer.store.notify import DIAL, call_topic
-from dialer.store.tables import attempts, carrier_events, enrolments
+from dialer.store.tables import attempts, carrier_events
 
 a = attempts.c
 
@@ -62,22 +62,25 @@ async def hold_all(tx: Tx, attempt_ids: Sequence[UUID]) -> list[Held]:
     Every change of an attempt's state happens under its line's lock, so that whoever holds a
     line knows the state of each attempt to that phone.
     """
-    e, which = enrolments.c, (a.account_id == tx.account_id, a.id.in_(attempt_ids))
-    seen = await tx.all(select(a.enrolment_id, a.phone).where(*which))
+    which = (a.account_id == tx.account_id, a.id.in_(attempt_ids))
+    seen = await tx.fetch(_WHOSE, tx.account_id, attempt_ids)
     if not seen:
         return []
-    locked = await tx.all(
-        select(enrolments)
-        .where(e.account_id == tx.account_id, e.id.in_({row.enrolment_id for row in seen}))
-        .order_by(e.id)
-        .with_for_update(key_share=True)
-    )
+    of_leads = {row.enrolment_id for row in seen}
+    locked = await tx.fetch(_LOCK_ENROLMENTS, tx.account_id, of_leads)
     leads = {row.id: row for row in locked}
     holders = await lock_known_lines(tx, (row.phone for row in seen))
     rows = await tx.all(
         select(attempts).where(*which).order_by(a.id).with_for_update(key_share=True)
     )
     return [Held(row, leads[row.enrolment_id], holders[row.phone]) for row in rows]
+
+
+_WHOSE = "SELECT enrolment_id, phone FROM attempts WHERE account_id = $1 AND id = ANY($2::uuid[])"
+_LOCK_ENROLMENTS = """
+SELECT * FROM enrolments WHERE account_id = $1 AND id = ANY($2::uuid[])
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 
 async def ask_to_end(tx: Tx, states: Sequence[AttemptState], *only: Any) -> list[CarrierIds]:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from dialer.domain.definition import Definition
@@ -23,19 +23,21 @@ async def mark_used(tx: Tx, numbers: Sequence[str]) -> None:
     """
     if not numbers:
         return
-    c, order = caller_ids.c, list(dict.fromkeys(numbers))
-    free = (
-        select(c.number)
-        .where(c.account_id == tx.account_id, c.number.in_(sorted(order)))
-        .with_for_update(key_share=True, skip_locked=True)
-    )
+    order = list(dict.fromkeys(numbers))
     # A microsecond apart: what was used later in one pass is still the later.
-    used_at = {number: tx.now + timedelta(microseconds=turn) for turn, number in enumerate(order)}
-    await tx.execute(
-        update(caller_ids)
-        .where(c.account_id == tx.account_id, c.number.in_(free))
-        .values(last_used_at=case(used_at, value=c.number))
-    )
+    used_at = [tx.now + timedelta(microseconds=turn) for turn in range(len(order))]
+    await tx.fetch(_MARK_USED, tx.account_id, order, used_at)
+
+
+_MARK_USED = """
+WITH free AS (
+  SELECT number FROM caller_ids WHERE account_id = $1 AND number = ANY($2::text[])
+  ORDER BY number FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE caller_ids c SET last_used_at = given.at
+FROM free JOIN unnest($2::text[], $3::timestamptz[]) AS given(number, at) USING (number)
+WHERE c.account_id = $1 AND c.number = free.number
+"""
 
 
 async def kept_callers(

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, insert, select, update
+from sqlalchemy import and_, case, func, insert, select, update
 
 from dialer.domain.attempt import Disposition
 from dialer.domain.campaign import CampaignState
@@ -271,6 +271,40 @@ async def wake(
     if result.rowcount:
         tx.hint(DIAL)
     return int(result.rowcount)
+
+
+async def redial(tx: Tx, campaign_id: UUID, *, due: bool) -> int:
+    """Let the leads of a campaign that were not reached wait again as if never called; return how
+    many. ``due``: at once, else when the campaign starts. What comes late of an older call no
+    longer decides about them."""
+    result = await tx.execute(
+        update(enrolments)
+        .where(
+            e.account_id == tx.account_id,
+            e.campaign_id == campaign_id,
+            e.state == EnrolmentState.EXHAUSTED,
+        )
+        .values(
+            state=EnrolmentState.WAITING,
+            due_at=tx.now if due else None,
+            attempts=0,
+            disposition=None,
+            blocked_code=None,
+            last_attempt_id=None,
+            changed_at=tx.now,
+        )
+    )
+    if due and result.rowcount:
+        tx.hint(DIAL)
+    return int(result.rowcount)
+
+
+async def count_in(tx: Tx, campaign_id: UUID, state: EnrolmentState) -> int:
+    """Count a campaign's leads in one state."""
+    query = select(func.count()).where(
+        e.account_id == tx.account_id, e.campaign_id == campaign_id, e.state == state
+    )
+    return await tx.scalar(query) or 0
 
 
 async def end_waiting(tx: Tx, campaign_id: UUID, state: EnrolmentState) -> int:

@@ -179,7 +179,7 @@ async def running_line(
             await _set_limits(runtime, fake)
             async with serving(runtime, sock):
                 headers = {"authorization": f"Bearer {API_KEY}"}
-                async with httpx.AsyncClient(base_url=url, headers=headers) as client:
+                async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
                     line = Line(runtime, fake, client, url)
                     if dials:
                         async with ticking(runtime):

@@ -68,7 +68,7 @@ async def away_in_a_campaign(
     headers = {"authorization": f"Bearer {API_KEY}"}
     url = f"{env['DIALER_PUBLIC_URL']}/api/v1"
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
-        await until(lambda: is_ready(client), 240.0)
+        await until(lambda: is_ready(client))
         campaign = await launch(client, twin)
         await until(lambda: has_rung(twin, LEADS // 4))
         await asyncio.to_thread(stop, server.cluster.data_dir / "postgres")
@@ -79,7 +79,7 @@ async def away_in_a_campaign(
         assert (await client.get(f"/campaigns/{campaign}/stats")).status_code == 503
         await asyncio.to_thread(server.ensure_running)
         path = f"/campaigns/{campaign}/stats"
-        return await until(lambda: stats_if_finished(client, path), 120.0)
+        return await until(lambda: stats_if_finished(client, path))
 
 
 async def launch(client: httpx.AsyncClient, twin: httpx.AsyncClient) -> str:
@@ -103,7 +103,7 @@ async def launch(client: httpx.AsyncClient, twin: httpx.AsyncClient) -> str:
     return campaign
 
 
-async def until(look: Any, limit_s: float = 60.0) -> Any:
+async def until(look: Any, limit_s: float = 240.0) -> Any:
     async with asyncio.timeout(limit_s):
         while not (found := await look()):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)

@@ -15,7 +15,8 @@ ROUTES = """
 GET /lists · POST /lists · GET /lists/{} · DELETE /lists/{} · GET /lists/{}/rejects.csv
 GET /campaigns · POST /campaigns · GET /campaigns/{} · PUT /campaigns/{} · PUT /campaigns/{}/state
 GET /campaigns/{}/stats · GET /campaigns/{}/results · GET /campaigns/{}/log
-POST /campaigns/{}/leads
+GET /campaigns/{}/preview · POST /campaigns/{}/leads
+POST /campaigns/{}/redial · POST /campaigns/{}/clone
 GET /calls · POST /calls · GET /calls/{} · GET /calls/{}/turns · GET /calls/{}/events
 GET /calls/{}/recording
 GET /checks · GET /checks/{} · GET /audit/verify
@@ -112,6 +113,7 @@ async def test_the_bodies_a_route_takes_are_told(document: dict[str, Any]) -> No
         "limit",
         "outcome",
         "state",
+        "unresolved",
     }
     assert {"201", "202"} <= document["paths"]["/api/v1/lists"]["post"]["responses"].keys()
     assert {"201", "409"} <= calls["post"]["responses"].keys()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from pathlib import Path
 
+import uvloop
+
 from dialer.store import embedded
-from tests.benchmarks import audio, audit, claim, decide, leads_in, make_call
+from tests.benchmarks import audio, audit, claim, decide, leads_in, make_call, passes, placing
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -18,6 +19,8 @@ BENCHMARKS = {
     "import": leads_in.run,
     "make-call": make_call.run,
     "audio": audio.run,
+    "placing": placing.run,
+    "passes": passes.run,  # makes a million leads: some minutes
 }
 
 
@@ -39,11 +42,17 @@ async def main(names: list[str]) -> int:
 
 
 def show(figure: Figure) -> None:
-    ours = f"{figure.ours:,.0f} {figure.unit}"
-    reference = f"{figure.reference:,.0f} {figure.unit}"
+    ours = f"{_spelled(figure.ours)} {figure.unit}"
+    reference = f"{_spelled(figure.reference)} {figure.unit}"
     ratio = figure.ours / figure.reference
-    print(f"{figure.what:52} {ours:>16} {reference:>16}  {ratio:.2f} x {figure.against}")
+    print(
+        f"{figure.what:52} {ours:>16} {reference:>16}  {ratio:.2f} x {figure.against}", flush=True
+    )
+
+
+def _spelled(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    sys.exit(uvloop.run(main(sys.argv[1:])))  # the product's own loop

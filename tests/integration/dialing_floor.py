@@ -142,7 +142,10 @@ class Floor:
             made = await lifecycle.create(
                 tx, self.law, definition=definition, list_id=leads.list_id, name=name
             )
-            await lifecycle.change_state(tx, made.id, CampaignState.RUNNING, actor="test")
+            rented = definition.dialing.caller_ids  # at the carrier, whatever was named to us
+            await lifecycle.change_state(
+                tx, made.id, CampaignState.RUNNING, actor="test", owned_numbers=rented
+            )
             return made.id
 
         return await self.db.run(work)

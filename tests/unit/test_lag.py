@@ -39,6 +39,17 @@ def test_a_start_is_no_overload() -> None:
     assert (lag.p95_ms, lag.is_over) == (0.0, False)
 
 
+def test_who_has_no_calls_is_not_late_by_its_neighbours() -> None:
+    """A loop that waits for a processor is late to its calls; without any, it may begin one."""
+    talks = 0
+    lag = LoopLag(limit_ms=20, calls=lambda: talks)
+    for _ in range(100):
+        lag.add(0.04, 0.038)
+    assert (round(lag.p95_ms), round(lag.own_p95_ms), lag.is_over) == (40, 2, False)
+    talks = 1
+    assert lag.is_over
+
+
 async def test_it_measures_its_own_loop() -> None:
     lag = LoopLag(limit_ms=20)
     async with lag.watching():

@@ -11,17 +11,21 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from dialer.dialing import lifecycle
 from dialer.dialing.enrol import enrol
 from dialer.dialing.fitness import owned_numbers
+from dialer.dialing.redial import clone, redial
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables, parse_toml
+from dialer.domain.retry import EnrolmentState
 from dialer.errors import FieldError, InvalidInput
-from dialer.store import campaigns
+from dialer.store import campaigns, enrolments
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
+from dialer.store.reports import count_live
 from dialer.web.api.campaign_bodies import CampaignOperation, VersionOperation
 from dialer.web.api.pages import Page, page_of
 from dialer.web.context import Context
@@ -58,6 +62,27 @@ class NewState(Struct, forbid_unknown_fields=True):
     in_flight: Literal["finish", "hang_up"] = "finish"
 
 
+class Moved(CampaignOut):
+    """``dropped``: leads that will not be called, of a cancelled campaign. ``in_flight``: its
+    calls that are up or under way; ``hang_up`` ends them within moments."""
+
+    dropped: int
+    in_flight: int
+
+
+class Redialed(CampaignOut):
+    """``redialed``: how many leads wait again."""
+
+    redialed: int
+
+
+class NewClone(Struct, forbid_unknown_fields=True):
+    """``list_id``: of the leads to call; default: the campaign's own list."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    list_id: UUID | None = None
+
+
 class NewLeads(Struct, forbid_unknown_fields=True):
     """Either some leads, or all of a list."""
 
@@ -84,6 +109,14 @@ def shown(campaign: Any) -> CampaignOut:
         ends_at=row.ends_at,
         created_at=row.created_at,
     )
+
+
+async def moved(tx: Tx, campaign: Campaign) -> Moved:
+    """Return a campaign as a move left it."""
+    is_over = campaign.state is CampaignState.CANCELLED
+    dropped = await enrolments.count_in(tx, campaign.id, EnrolmentState.CANCELLED) if is_over else 0
+    live = await count_live(tx, campaign.id)
+    return Moved(**asdict(shown(campaign)), dropped=dropped, in_flight=sum(live.values()))
 
 
 class CampaignController(Controller):
@@ -162,8 +195,9 @@ class CampaignController(Controller):
         tx: NamedDependency[Tx],
         campaign_id: FromPath[UUID],
         data: JSONBody[NewState],
-    ) -> CampaignOut:
-        """Start, pause, resume or cancel. A 409 carries the ``legal`` states."""
+    ) -> Moved:
+        """Start, pause, resume or cancel. ``in_flight`` of a pause or a cancellation: let calls
+        ``finish``, or ``hang_up``. A 409 carries the ``legal`` states."""
         context: Context = state.context
         is_start = data.state == "running"
         owned = await owned_numbers(context.carrier) if is_start else None
@@ -181,7 +215,32 @@ class CampaignController(Controller):
             context.end_calls_later(to_end)
 
         tx.after_commit.append(end_calls)
-        return shown(campaign)
+        return await moved(tx, campaign)
+
+    @post("/{campaign_id:uuid}/redial", status_code=200)
+    async def redial_campaign(
+        self, state: State, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
+    ) -> Redialed:
+        """Call the leads again that were not reached. They begin their retry plan anew, their
+        history stays; a finished campaign runs again."""
+        context: Context = state.context
+        campaign, count = await redial(
+            tx, campaign_id, actor="api", missing_keys=context.law.missing_keys
+        )
+        return Redialed(**asdict(shown(campaign)), redialed=count)
+
+    @post("/{campaign_id:uuid}/clone", status_code=201)
+    async def clone_campaign(
+        self,
+        state: State,
+        tx: NamedDependency[Tx],
+        campaign_id: FromPath[UUID],
+        data: JSONBody[NewClone],
+    ) -> CampaignOut:
+        """Create a draft with this campaign's definition. Dates that have passed are left out."""
+        context: Context = state.context
+        made = await clone(tx, context.law, campaign_id, name=data.name, list_id=data.list_id)
+        return shown(made)
 
     @post("/{campaign_id:uuid}/leads", status_code=200)
     async def enrol_leads(

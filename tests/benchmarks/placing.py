@@ -1,0 +1,87 @@
+"""Processor time of a call, from its claim to the stored request id, with a carrier elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from aiohttp import web
+
+from dialer.dialing.claim import dial_pass
+from dialer.dialing.law import Law
+from dialer.dialing.place import CallbackUrls, Placing, place
+from dialer.keys import Keys
+from dialer.providers.plivo import PlivoCarrier
+from dialer.store.carrier import save_carrier
+from tests.benchmarks.figure import Figure, fresh_database
+from tests.benchmarks.make_call import AUTH
+from tests.benchmarks.waiting import add_leads, set_noon, start_campaign
+
+CALLS = 2000
+BATCH = 20
+LIMIT_MS = 1.0
+
+
+async def run(dsn: str) -> list[Figure]:
+    keys = Keys.derive("bench")
+    law = Law(keys, "bench", "bench")
+    with accepting_carrier() as url:
+        async with fresh_database(dsn) as db, PlivoCarrier(*AUTH, url) as carrier:
+            await db.run(set_noon)
+            campaign_id = await db.run(lambda tx: start_campaign(tx, law))
+            await add_leads(db, campaign_id, CALLS + 2 * BATCH, first=0)
+            placing = Placing(db, carrier, CallbackUrls("http://127.0.0.1:9", keys), "bench")
+            called, spent_s = 0, 0.0
+            while called < CALLS:
+                cap = called + BATCH
+                await db.run(
+                    lambda tx, cap=cap: save_carrier(tx, cap=cap, cps=1e6, next_slot_at=None)
+                )
+                started = time.process_time()
+                intents = await db.run(lambda tx: dial_pass(tx, law))
+                await asyncio.gather(*(place(placing, one.attempt_id) for one in intents))
+                spent_s += time.process_time() - started
+                called += len(intents)
+            placed = await db.run(
+                lambda tx: tx.fetch("SELECT count(*) FROM attempts WHERE request_uuid IS NOT NULL")
+            )
+            assert placed[0][0] == called, placed
+    what = f"processor ms a call, claim to request id, {CALLS:,} calls"
+    return [Figure(what, spent_s / called * 1000, LIMIT_MS, "ms", "the limit")]
+
+
+@contextmanager
+def accepting_carrier() -> Iterator[str]:
+    """A carrier in a process of its own that takes every call; yields its API's address."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}/v1"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(tell: Connection) -> None:
+    asyncio.run(_accept_all(tell))
+
+
+async def _accept_all(tell: Connection) -> None:
+    numbers = iter(range(1_000_000_000))
+
+    async def accept(request: web.Request) -> web.Response:
+        await request.read()
+        return web.json_response({"request_uuid": f"request-{next(numbers)}"}, status=201)
+
+    app = web.Application()
+    app.router.add_post("/v1/Account/{auth}/Call/", accept)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    tell.send(runner.addresses[0][1])
+    await asyncio.Event().wait()
