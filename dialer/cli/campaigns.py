@@ -65,7 +65,11 @@ def add_commands(commands: Commands) -> None:
     ):
         move = command(campaign, name, _move_to(state), help_text)
         move.add_argument("name", metavar="NAME")
-        if state is not CampaignState.RUNNING:
+        if state is CampaignState.RUNNING:
+            move.add_argument(
+                "--not-promotional", metavar="REASON", help="why words that look so are none"
+            )
+        else:
             move.add_argument("--hang-up", action="store_true", help="end its live calls too")
     preview = command(campaign, "preview", _preview, "who may be called now, later, never, and why")
     preview.add_argument("name", metavar="NAME")
@@ -96,9 +100,12 @@ async def _create(args: argparse.Namespace, settings: Settings) -> int:
         made = await db.run(work)
         async with db.begin() as tx:
             numbers = await stats(tx, made, law.packs_of(definition))
+            warnings = law.warnings(definition, tx.now)
     if args.json:
-        print_json(shown(made))
+        print_json(shown(made, warnings))
     else:
+        for warning in warnings:
+            say(f"Warning: {warning}")
         say(f"Campaign {name}: a draft with {numbers['leads']} leads. Start it with")
         say(f"  dialer campaign start {name!r}")
     return 0
@@ -114,6 +121,9 @@ def _read_text(file: Path) -> str:
 
 def _move_to(state: CampaignState) -> Run:
     async def run(args: argparse.Namespace, settings: Settings) -> int:
+        settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
+        law = law_of(settings, keys_of(settings))
+
         async def work(tx: Tx) -> Any:
             found = await campaigns.by_name(tx, args.name)
             wants_end = getattr(args, "hang_up", False)
@@ -124,18 +134,22 @@ def _move_to(state: CampaignState) -> Run:
                 actor="cli",
                 in_flight="hang_up" if wants_end else "finish",
                 missing_keys=missing_speech_keys(settings),
+                not_promotional=getattr(args, "not_promotional", None),
                 owned_numbers=owned,
             )
-            return await moved(tx, campaign), to_end
+            said = law.warnings(campaign.definition, tx.now)
+            return await moved(tx, campaign), to_end, said
 
         async with opened(settings) as db:
             owned = await _owned(settings, db) if state is CampaignState.RUNNING else None
-            campaign, to_end = await db.run(work)
+            campaign, to_end, warnings = await db.run(work)
             if to_end:
                 await end_calls(db, carrier_rest(settings, db), to_end)
         if args.json:
             print_json(campaign)
         else:
+            for warning in warnings if state is CampaignState.RUNNING else ():
+                say(f"Warning: {warning}")
             say(f"Campaign {args.name} is {campaign.state}{_aftermath(campaign, len(to_end))}.")
         return 0
 

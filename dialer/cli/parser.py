@@ -18,6 +18,8 @@ from dialer.cli import (
     leads,
     plivo,
     reports,
+    scrub,
+    sender,
     serve,
     suppress,
 )
@@ -31,6 +33,8 @@ COMMANDS = (
     campaigns,
     reports,
     suppress,
+    scrub,
+    sender,
     check,
     audit,
     keys,

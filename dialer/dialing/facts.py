@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from dialer.compliance.durations import parse_duration
 from dialer.compliance.facts import Caller, Declaration, Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.schema import Cap, Gap
@@ -13,14 +14,24 @@ from dialer.domain.definition import Definition
 from dialer.store.campaigns import Campaign
 from dialer.store.facts import Batch
 
-# The longest cap and gap periods of the packs are weeks; history is read no further back.
-_HISTORY = timedelta(days=35)
+# Beyond a period lie the zones' days and a month's odd lengths.
+_SLACK = timedelta(days=4)
 
 
 def history_since(packs: Sequence[Pack], now: datetime) -> datetime | None:
     """Return how far back earlier calls matter, or None if no rule in force counts them."""
-    counts = any(isinstance(rule, Cap | Gap) and rule.enabled for p in packs for rule in p.rules)
-    return now - _HISTORY if counts else None
+    periods = [
+        *(rule.period for pack in packs for rule in pack.rules_of(Cap)),
+        *(rule.min_gap for pack in packs for rule in pack.rules_of(Gap)),
+    ]
+    begins = [_before(now, period) for period in periods]
+    return min(begins, default=None)
+
+
+def _before(now: datetime, period: str) -> datetime:
+    length = parse_duration(period)
+    days = length.days + 31 * length.months
+    return now - timedelta(days=days, seconds=length.seconds) - _SLACK
 
 
 def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Declaration | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dialer.compliance.packs import Pack, add_regions, cautions, find_packs, packs_by_hash
 from dialer.domain.definition import Definition
+from dialer.domain.promotional import promotion_warning
 from dialer.errors import DialerError, FieldError, InvalidInput
 from dialer.keys import Keys
 
@@ -33,9 +34,12 @@ class Law:
         """Return every pack by its hash, older versions in the operator's folders too."""
         return packs_by_hash(self.pack_folders)
 
-    def cautions(self, definition: Definition, now: datetime) -> list[str]:
-        """Say what a person should know of the campaign's packs before relying on them."""
-        return list(cautions(self.packs_of(definition), now.date()))
+    def warnings(self, definition: Definition, now: datetime) -> list[str]:
+        """Say what a person should know before a campaign calls: of its packs, and of words that
+        its category forbids."""
+        words = promotion_warning(definition)
+        said = cautions(self.packs_of(definition), now.date())
+        return [*said, *([] if words is None else [words])]
 
     def require_packs(self, definition: Definition, *, source: str) -> None:
         """Refuse a definition whose packs do not exist, naming those that do."""

@@ -15,7 +15,9 @@ from dialer.dialing.law import Law
 from dialer.dialing.settle import refuse
 from dialer.domain.attempt import AttemptState, Refusal
 from dialer.domain.campaign import CampaignState, move
-from dialer.domain.definition import Definition, placeholders
+from dialer.domain.definition import Definition, placeholders, to_tables
+from dialer.domain.definition_parse import parse_tables
+from dialer.domain.promotional import require_answer
 from dialer.domain.retry import EnrolmentState
 from dialer.errors import FieldError, InvalidInput, NotFound, RuleViolation
 from dialer.store import attempts as ledger
@@ -152,11 +154,13 @@ async def change_state(
     in_flight: str = "finish",
     missing_keys: Collection[str] = (),
     owned_numbers: Collection[str] | None = None,
+    not_promotional: str | None = None,
 ) -> tuple[Campaign, Sequence[CarrierIds]]:
     """Move a campaign as a person asked; also return the calls to end afterwards.
 
     missing_keys: of the providers of speech, see `settings.missing_speech_keys`. owned_numbers:
-    see `fitness.require_callers`. Raises
+    see `fitness.require_callers`. not_promotional: the answer to `promotional.promotion_warning`,
+    kept in a new version of the definition. Raises
     `IllegalTransition` (with the legal moves), `InvalidInput` or `RuleViolation` (not fit to
     start).
     """
@@ -168,6 +172,8 @@ async def change_state(
         await breakers.leave_to_person(tx, campaign)
     if target is not campaign.state:
         if target in (S.RUNNING, S.SCHEDULED):
+            if not_promotional is not None:
+                campaign = await _answered(tx, campaign, not_promotional)
             await _require_startable(tx, campaign, missing_keys)
             source = f"campaign {campaign.row.name!r} cannot start"
             await require_callers(tx, campaign.definition, owned=owned_numbers, source=source)
@@ -189,6 +195,17 @@ async def reopen(
     await _enter(tx, campaign, S.RUNNING, actor=actor, reason=reason)
 
 
+async def _answered(tx: Tx, campaign: Campaign, reason: str) -> Campaign:
+    """Keep why a campaign's words promote nothing; nothing else of its definition changes."""
+    tables = to_tables(campaign.definition)
+    tables["campaign"]["not_promotional"] = reason
+    definition = parse_tables(tables, source="answers.promotional_content")
+    version = campaign.row.version + 1
+    await campaigns.add_version(tx, campaign.id, version, definition)
+    await campaigns.save(tx, campaign.id, version=version)
+    return await campaigns.get(tx, campaign.id)
+
+
 async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: str) -> None:
     await campaigns.save(tx, campaign.id, state=target)
     await campaigns.log(tx, campaign.id, campaign.state, target, actor=actor, reason=reason)
@@ -200,6 +217,7 @@ async def _enter(tx: Tx, campaign: Campaign, target: S, *, actor: str, reason: s
 
 async def _require_startable(tx: Tx, campaign: Campaign, missing_keys: Collection[str]) -> None:
     """Find now what would otherwise fail in a call: nothing starts half fit."""
+    require_answer(campaign.definition)
     require_playable(campaign.definition, missing_keys)
     if campaign.row.ends_at is not None and campaign.row.ends_at <= tx.now:
         raise RuleViolation(f"dialing.ends_at {campaign.row.ends_at.isoformat()} has passed")

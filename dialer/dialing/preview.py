@@ -84,7 +84,7 @@ async def preview_campaign(tx: Tx, law: Law, campaign: Campaign) -> dict[str, An
         **shown.totals(),
         "settled": settled,
         **expected.shown(shown.groups, packs),
-        "warnings": [*law.cautions(campaign.definition, tx.now), *shown.warnings()],
+        "warnings": [*law.warnings(campaign.definition, tx.now), *shown.warnings()],
     }
 
 

@@ -35,6 +35,8 @@ class CampaignSection(Section, frozen=True):
     category: Name  # what the rule packs call it: service, promotional, transactional, ...
     rule_packs: Annotated[list[Name], Meta(min_length=1)]
     entity: Literal["bfsi", "government", "utility", "logistics", "other"] | None = None
+    # Why words that look promotional are none: asked of a campaign that promises not to promote.
+    not_promotional: Annotated[str, Meta(min_length=10, max_length=500)] | None = None
     sector: Annotated[int, Meta(ge=1, le=8)] | None = None  # TRAI preference category
     language: Annotated[
         str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="a tag such as en-IN or hi-IN")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dialer.compliance.packs import Pack
+from dialer.compliance.packs import Pack, cautions
 from dialer.compliance.senders import AbandonmentLimit
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.domain.absence import awaited_of
@@ -97,7 +97,10 @@ async def stats(
         "paused_reason": await _paused_reason(tx, campaign, account),
         "spent_usd": None if budget is None else float(budget.spent.known_usd),
         "budget_usd": None if budget is None else float(budget.usd),
-        "warnings": list(_warnings(campaign.state, places, account, budget, abandoned, tx.now)),
+        "warnings": [
+            *_warnings(campaign.state, places, account, budget, abandoned, tx.now),
+            *cautions(packs, tx.now.date()),
+        ],
     }
 
 

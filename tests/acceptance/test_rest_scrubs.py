@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -45,7 +46,8 @@ async def test_a_run_is_kept_with_its_verdicts_and_wakes_the_leads_that_waited(
         "+919000000003": "band_on:08-10",
     }
     assert all(row.due_at is not None for row in waiting)
-    assert (await service.get("/scrubs"))["items"] == [run]
+    (kept_run,) = (await service.get("/scrubs"))["items"]
+    assert run == kept_run | {"list_hash": run["list_hash"], "notes": run["notes"]}
 
 
 WRONG: list[tuple[str, dict[str, str], str]] = [
@@ -70,3 +72,28 @@ async def test_one_bad_row_or_field_and_nothing_is_kept(service: Service) -> Non
         reply = await _post(service, csv, **form)
         assert (reply.status_code, says in reply.json()["detail"]) == (400, True), reply.text
     assert (await service.get("/scrubs"))["items"] == []
+
+
+async def test_a_list_goes_to_the_portal_and_who_joins_later_is_not_covered(
+    service: Service,
+) -> None:
+    campaign = await service.campaign()
+    url = f"/lists/{campaign['list_id']}/scrub.csv"
+    reply = await service.client.get(url)
+    header, *phones = reply.text.splitlines()
+    assert (reply.status_code, header) == (200, "phone")
+    found = reply.headers["list-hash"]
+    assert found == sha256("\n".join(sorted(phones)).encode()).hexdigest()
+    csv = "phone,verdict\n" + "".join(f"{phone},clear\n" for phone in phones)
+    same = await _post(service, csv, list_id=campaign["list_id"], list_hash=found)
+    assert (same.json()["list_hash"], same.json()["notes"]) == (found, [])
+    grown = await service.client.post(
+        "/lists",
+        data={"name": (await service.client.get(f"/lists/{campaign['list_id']}")).json()["name"]},
+        files={"file": ("more.csv", b"phone,name\n+919876599999,New\n")},
+    )
+    assert grown.status_code == 201, grown.text
+    again = (await _post(service, csv, list_id=campaign["list_id"], list_hash=found)).json()
+    assert again["list_hash"] != found
+    assert "has changed since" in again["notes"][0]
+    assert again["notes"][1].startswith(f"1 of {len(phones) + 1} numbers of the list are not")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -41,6 +42,7 @@ class CampaignOut(Struct):
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime
+    warnings: list[str] = []
 
 
 class NewCampaign(Struct, forbid_unknown_fields=True):
@@ -57,9 +59,16 @@ class NewVersion(Struct, forbid_unknown_fields=True):
     definition: dict[str, Any]
 
 
+class Answers(Struct, forbid_unknown_fields=True):
+    """``promotional_content``: why words that look promotional are none."""
+
+    promotional_content: Annotated[str, Meta(min_length=10, max_length=500)]
+
+
 class NewState(Struct, forbid_unknown_fields=True):
     state: Literal["running", "paused", "cancelled"]
     in_flight: Literal["finish", "hang_up"] = "finish"
+    answers: Answers | None = None
 
 
 class Moved(CampaignOut):
@@ -96,8 +105,8 @@ class Enrolled(Struct):
     enrolled: int
 
 
-def shown(campaign: Any) -> CampaignOut:
-    """Return a campaign row as the API shows it."""
+def shown(campaign: Any, warnings: Sequence[str] = ()) -> CampaignOut:
+    """Return a campaign row as the API shows it. ``warnings``: told when it is made or moved."""
     row = campaign.row if isinstance(campaign, Campaign) else campaign
     return CampaignOut(
         id=row.id,
@@ -108,6 +117,7 @@ def shown(campaign: Any) -> CampaignOut:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         created_at=row.created_at,
+        warnings=list(warnings),
     )
 
 
@@ -160,14 +170,16 @@ class CampaignController(Controller):
         made = await lifecycle.create(
             tx, context.law, definition=definition, list_id=list_id, name=name
         )
-        return shown(made)
+        return shown(made, context.law.warnings(made.definition, tx.now))
 
     @get("/{campaign_id:uuid}")
     async def get_campaign(
-        self, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
+        self, state: State, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
     ) -> CampaignOut:
         """Look at one campaign."""
-        return shown(await campaigns.get(tx, campaign_id))
+        context: Context = state.context
+        campaign = await campaigns.get(tx, campaign_id)
+        return shown(campaign, context.law.warnings(campaign.definition, tx.now))
 
     @put("/{campaign_id:uuid}", operation_class=VersionOperation)
     async def redefine_campaign(
@@ -186,7 +198,8 @@ class CampaignController(Controller):
         else:
             new = read_json(body, NewVersion)
             definition = parse_tables(new.definition, source="definition")
-        return shown(await lifecycle.redefine(tx, context.law, campaign_id, definition))
+        campaign = await lifecycle.redefine(tx, context.law, campaign_id, definition)
+        return shown(campaign, context.law.warnings(campaign.definition, tx.now))
 
     @put("/{campaign_id:uuid}/state")
     async def change_state(
@@ -207,6 +220,7 @@ class CampaignController(Controller):
             CampaignState(data.state),
             actor="api",
             in_flight=data.in_flight,
+            not_promotional=None if data.answers is None else data.answers.promotional_content,
             missing_keys=context.law.missing_keys,
             owned_numbers=owned,
         )

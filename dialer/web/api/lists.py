@@ -20,6 +20,7 @@ from dialer.domain.lead import Problem, read_region
 from dialer.errors import FieldError, InvalidInput
 from dialer.leads.load import MAX_NAME, ImportResult, import_leads
 from dialer.leads.rejects import rejects_csv, rejects_of
+from dialer.leads.scrub import scrub_file
 from dialer.leads.spool import import_spooled, spool
 from dialer.store import admin_log, lists
 from dialer.store.engine import Tx
@@ -148,6 +149,23 @@ class ListController(Controller):
             rejects_csv(rejects, header=row.header, delimiter=row.delimiter),
             media_type="text/csv",
             headers={"content-disposition": f'attachment; filename="rejects-{list_id}.csv"'},
+        )
+
+    @get("/{list_id:uuid}/scrub.csv", media_type="text/csv")
+    async def get_scrub_file(
+        self, tx: NamedDependency[Tx], list_id: FromPath[UUID]
+    ) -> Response[bytes]:
+        """Download the list's numbers for the operator's do-not-call portal. The header
+        ``List-Hash`` binds its verdict to just these: send it back as ``list_hash``."""
+        await lists.get_list(tx, list_id)
+        content, found = await scrub_file(tx, list_id)
+        return Response(
+            content,
+            media_type="text/csv",
+            headers={
+                "content-disposition": f'attachment; filename="scrub-{found[:12]}.csv"',
+                "list-hash": found,
+            },
         )
 
     @delete("/{list_id:uuid}", status_code=204)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,9 +13,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, MultipartBody, QueryParameter
 from msgspec import Meta, Struct
 
-from dialer.errors import FieldError, InvalidInput
 from dialer.leads.phone_file import read_verdicts
-from dialer.store import enrolments, lists, scrubs
+from dialer.leads.scrub import Kept, keep_scrub
+from dialer.store import scrubs
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
 
@@ -25,13 +24,15 @@ Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 class NewScrub(Struct, forbid_unknown_fields=True):
     """``file``: CSV ``phone,verdict``. ``at``: when the register was asked. ``list_id``: leave it
-    out if the verdicts hold for the phones in the file whatever list they are in."""
+    out if the verdicts hold for the phones in the file whatever list they are in.
+    ``list_hash``: the list's as its export told it, to hear if it has changed since."""
 
     file: UploadFile
     ref: Text
     provider: Text
     at: str
     list_id: UUID | None = None
+    list_hash: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class ScrubOut(Struct):
@@ -46,8 +47,24 @@ class ScrubOut(Struct):
     blocked: int
 
 
-def _shown(row: Any) -> ScrubOut:
-    return ScrubOut(row.id, row.ref, row.provider, row.at, row.list_id, row.submitted, row.blocked)
+class KeptScrub(ScrubOut):
+    """A run just taken in. ``list_hash``: its list's as it is now; ``notes``: what the run does
+    not cover."""
+
+    list_hash: str | None
+    notes: list[str]
+
+
+def shown(row: Any) -> ScrubOut:
+    return ScrubOut(*_columns(row))
+
+
+def shown_kept(kept: Kept) -> KeptScrub:
+    return KeptScrub(*_columns(kept.row), kept.list_hash, list(kept.notes))
+
+
+def _columns(row: Any) -> tuple[Any, ...]:
+    return row.id, row.ref, row.provider, row.at, row.list_id, row.submitted, row.blocked
 
 
 class ScrubController(Controller):
@@ -64,44 +81,24 @@ class ScrubController(Controller):
     ) -> Page[ScrubOut]:
         """List register runs, oldest first."""
         rows = await scrubs.page_scrubs(tx, list_id=list_id, after=after, limit=limit + 1)
-        return page_of([_shown(row) for row in rows], limit)
+        return page_of([shown(row) for row in rows], limit)
 
     @post(status_code=201)
     async def create_scrub(
         self, tx: NamedDependency[Tx], data: MultipartBody[NewScrub]
-    ) -> ScrubOut:
+    ) -> KeptScrub:
         """Keep one run. Leads that waited for it become due at once; one bad row and nothing of
         the file is kept."""
-        at = _read_at(data.at, tx.now)
-        if data.list_id is not None:
-            await lists.get_list(tx, data.list_id)
         content = await data.file.read()
         verdicts = await asyncio.to_thread(read_verdicts, content)
-        row = await scrubs.add_scrub(
+        kept = await keep_scrub(
             tx,
+            content,
+            verdicts,
             ref=data.ref,
             provider=data.provider,
-            at=at,
+            at=data.at,
             list_id=data.list_id,
-            verdicts=verdicts.pairs,
-            blocked=verdicts.blocked,
-            file_sha256=sha256(content).digest(),
+            expected_hash=data.list_hash,
         )
-        await enrolments.wake(tx, codes=["DNC_SCRUB_STALE"])
-        return _shown(row)
-
-
-def _read_at(text: str, now: datetime) -> datetime:
-    """Read when the register was asked: a run that has not happened proves nothing."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    message = ""
-    if at is None or at.tzinfo is None or at.year < 2000:
-        message = f"found {text!r}; write an ISO time with an offset: 2026-11-23T11:00:00+05:30"
-    elif at > now:
-        message = f"{text} is in the future; give the time at which the register was asked"
-    if at is None or message:
-        raise InvalidInput(f"at: {message}", [FieldError("at", message, text)])
-    return at
+        return shown_kept(kept)

@@ -87,27 +87,12 @@ class SenderController(Controller):
     @get()
     async def get_sender(self, tx: NamedDependency[Tx]) -> Sender:
         """Look at the sender profile and all caller ids."""
-        return await _sender(tx)
+        return await read_sender(tx)
 
     @put()
     async def put_sender(self, tx: NamedDependency[Tx], data: JSONBody[Sender]) -> Sender:
         """Say who calls. Leads that waited for it become due at once."""
-        numbers = [
-            (_read_number(one.number, f"caller_ids[{index}].number"), one.series)
-            for index, one in enumerate(data.caller_ids)
-        ]
-        a2p = data.a2p
-        await callers.upsert_sender(
-            tx,
-            peid=data.peid,
-            tmid=data.tmid,
-            reference=None if a2p is None else a2p.reference,
-            declared_on=None if a2p is None else a2p.declared_on,
-            objective=None if a2p is None else a2p.objective,
-        )
-        await callers.upsert_callers(tx, list(dict(numbers).items()))
-        await enrolments.wake(tx, codes=_LIFTED_CODES)
-        return await _sender(tx)
+        return await save_sender(tx, data)
 
 
 class CarrierController(Controller):
@@ -149,7 +134,27 @@ def limits_of(row: Any, now: datetime) -> Limits:
     return Limits(row.cap, row.cps, row.inbound_reserve, paused)
 
 
-async def _sender(tx: Tx) -> Sender:
+async def save_sender(tx: Tx, data: Sender) -> Sender:
+    """Keep a profile; leads that waited for it become due."""
+    numbers = [
+        (_read_number(one.number, f"caller_ids[{index}].number"), one.series)
+        for index, one in enumerate(data.caller_ids)
+    ]
+    a2p = data.a2p
+    await callers.upsert_sender(
+        tx,
+        peid=data.peid,
+        tmid=data.tmid,
+        reference=None if a2p is None else a2p.reference,
+        declared_on=None if a2p is None else a2p.declared_on,
+        objective=None if a2p is None else a2p.objective,
+    )
+    await callers.upsert_callers(tx, list(dict(numbers).items()))
+    await enrolments.wake(tx, codes=_LIFTED_CODES)
+    return await read_sender(tx)
+
+
+async def read_sender(tx: Tx) -> Sender:
     row = await facts.sender_row(tx)
     rows = await facts.caller_rows(tx)
     caller_ids = [CallerId(number, rows[number].series) for number in sorted(rows)]
