@@ -102,7 +102,7 @@ async def _create(args: argparse.Namespace, settings: Settings) -> int:
             numbers = await stats(tx, made, law.packs_of(definition))
             warnings = law.warnings(definition, tx.now)
     if args.json:
-        print_json(shown(made, warnings))
+        print_json(shown(made))
     else:
         for warning in warnings:
             say(f"Warning: {warning}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -42,7 +41,6 @@ class CampaignOut(Struct):
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime
-    warnings: list[str] = []
 
 
 class NewCampaign(Struct, forbid_unknown_fields=True):
@@ -105,8 +103,8 @@ class Enrolled(Struct):
     enrolled: int
 
 
-def shown(campaign: Any, warnings: Sequence[str] = ()) -> CampaignOut:
-    """Return a campaign row as the API shows it. ``warnings``: told when it is made or moved."""
+def shown(campaign: Any) -> CampaignOut:
+    """Return a campaign row as the API shows it."""
     row = campaign.row if isinstance(campaign, Campaign) else campaign
     return CampaignOut(
         id=row.id,
@@ -117,7 +115,6 @@ def shown(campaign: Any, warnings: Sequence[str] = ()) -> CampaignOut:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         created_at=row.created_at,
-        warnings=list(warnings),
     )
 
 
@@ -170,16 +167,14 @@ class CampaignController(Controller):
         made = await lifecycle.create(
             tx, context.law, definition=definition, list_id=list_id, name=name
         )
-        return shown(made, context.law.warnings(made.definition, tx.now))
+        return shown(made)
 
     @get("/{campaign_id:uuid}")
     async def get_campaign(
-        self, state: State, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
+        self, tx: NamedDependency[Tx], campaign_id: FromPath[UUID]
     ) -> CampaignOut:
         """Look at one campaign."""
-        context: Context = state.context
-        campaign = await campaigns.get(tx, campaign_id)
-        return shown(campaign, context.law.warnings(campaign.definition, tx.now))
+        return shown(await campaigns.get(tx, campaign_id))
 
     @put("/{campaign_id:uuid}", operation_class=VersionOperation)
     async def redefine_campaign(
@@ -198,8 +193,7 @@ class CampaignController(Controller):
         else:
             new = read_json(body, NewVersion)
             definition = parse_tables(new.definition, source="definition")
-        campaign = await lifecycle.redefine(tx, context.law, campaign_id, definition)
-        return shown(campaign, context.law.warnings(campaign.definition, tx.now))
+        return shown(await lifecycle.redefine(tx, context.law, campaign_id, definition))
 
     @put("/{campaign_id:uuid}/state")
     async def change_state(

@@ -11,7 +11,7 @@ from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, MultipartBody, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from dialer.leads.phone_file import read_verdicts
 from dialer.leads.scrub import Kept, keep_scrub
@@ -47,7 +47,7 @@ class ScrubOut(Struct):
     blocked: int
 
 
-class KeptScrub(ScrubOut):
+class KeptScrub(ScrubOut, kw_only=True):
     """A run just taken in. ``list_hash``: its list's as it is now; ``notes``: what the run does
     not cover."""
 
@@ -56,15 +56,12 @@ class KeptScrub(ScrubOut):
 
 
 def shown(row: Any) -> ScrubOut:
-    return ScrubOut(*_columns(row))
+    return ScrubOut(row.id, row.ref, row.provider, row.at, row.list_id, row.submitted, row.blocked)
 
 
 def shown_kept(kept: Kept) -> KeptScrub:
-    return KeptScrub(*_columns(kept.row), kept.list_hash, list(kept.notes))
-
-
-def _columns(row: Any) -> tuple[Any, ...]:
-    return row.id, row.ref, row.provider, row.at, row.list_id, row.submitted, row.blocked
+    fields = structs.asdict(shown(kept.row))
+    return KeptScrub(**fields, list_hash=kept.list_hash, notes=list(kept.notes))
 
 
 class ScrubController(Controller):
