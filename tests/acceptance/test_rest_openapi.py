@@ -13,7 +13,7 @@ from tests.acceptance.conftest import Service
 
 ROUTES = """
 GET /lists · POST /lists · GET /lists/{} · DELETE /lists/{} · GET /lists/{}/rejects.csv
-GET /lists/{}/scrub.csv · GET /campaigns/{}/preview
+GET /lists/{}/scrub.csv
 GET /campaigns · POST /campaigns · GET /campaigns/{} · PUT /campaigns/{} · PUT /campaigns/{}/state
 GET /campaigns/{}/stats · GET /campaigns/{}/results · GET /campaigns/{}/log
 GET /campaigns/{}/preview · POST /campaigns/{}/leads
