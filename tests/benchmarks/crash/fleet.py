@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import random
 import signal
@@ -22,6 +23,14 @@ Role = Literal["worker", "web"]
 
 _LOOK_EVERY_S = 0.1
 _AGAIN_AFTER_S = 0.5
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_SET_PARENT_DEATH_SIGNAL = 1  # <linux/prctl.h>
+
+
+def _end_with_us() -> None:
+    """In the child: a harness that is killed leaves nobody behind."""
+    assert _LIBC is not None
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +107,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_us if sys.platform == "linux" else None,
             )
         self.starts += 1
         member.since = time.monotonic()
