@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
-from dialer.dialing.claim import COMMIT_TIME, Intended
+from dialer.dialing.claim import Intended
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.definition import Definition
-from dialer.domain.pacing import Pace, Slots, is_on_time
+from dialer.domain.pacing import ON_TIME_S, Pace, Slots, is_on_time
 from dialer.domain.placing import Readiness, post_before, why_not
 from dialer.errors import IllegalTransition
 from dialer.keys import Keys
@@ -129,23 +129,33 @@ async def _has_come(placing: Placing, slots: Slots, send_before: float) -> bool:
     Late starts of two processes would go out together, so that each of them books anew.
     """
     while placing.monotonic() < send_before:
-        slot = slots.take(placing.monotonic())
-        if slot is None:
-            slot = await placing.db.run(_book_again)
+        slot, within_s = await _next_slot(placing, slots)
         if slot >= send_before:
             slots.add(slot)  # another may be in time for it
             return False
         await _until(placing, slot)
-        if is_on_time(slot, placing.monotonic()):
+        now = placing.monotonic()
+        slots.late_s.append(now - slot)
+        if is_on_time(slot, now, within_s):
             return True
     return False
 
 
-async def _book_again(tx: Tx) -> float:
-    """Book the account's next slot for a start that was late; monotonic seconds."""
+async def _next_slot(placing: Placing, slots: Slots) -> tuple[float, float]:
+    """Return the next slot, and for how long a start may come to it."""
+    booked = slots.take(placing.monotonic())
+    if booked is not None:
+        return booked, ON_TIME_S
+    hold_s = slots.hold_s
+    return await placing.db.run(lambda tx: _book_again(tx, hold_s)), hold_s
+
+
+async def _book_again(tx: Tx, hold_s: float) -> float:
+    """Book the account's next slot for a start that was late, in monotonic seconds, and keep the
+    others away for ``hold_s`` more."""
     account = await lock_carrier(tx)
-    at = Pace(account.cps, account.next_slot_at).slot(tx.now + COMMIT_TIME)
-    await save_carrier(tx, next_slot_at=Pace(account.cps).after(at).next_at)
+    at = Pace(account.cps, account.next_slot_at).slot(tx.now)
+    await save_carrier(tx, next_slot_at=Pace(account.cps).after(at, hold_s).next_at)
     return tx.read_at + (at - tx.now).total_seconds()
 
 

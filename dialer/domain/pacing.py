@@ -8,6 +8,7 @@ silence elsewhere, so that a phone would ring when nobody decided that it may.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +19,8 @@ from uuid import UUID
 # n + 1 requests never reach the carrier within one, though the way there varies by some ms.
 _SLACK = 1.02
 
-ON_TIME_S = 0.01  # half of that; the other half is for the way
+ON_TIME_S = 0.015  # most of that; the rest is for the way
+_SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
 HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
@@ -60,9 +62,9 @@ class Pace:
         """Return the next instant a call may start. Time that passed unused is not saved up."""
         return now if self.next_at is None else max(now, self.next_at)
 
-    def after(self, at: datetime) -> Pace:
-        """Return the pace once a start is booked at ``at``."""
-        return replace(self, next_at=at + timedelta(seconds=gap_s(self.cps)))
+    def after(self, at: datetime, hold_s: float = 0.0) -> Pace:
+        """Return the pace once a start is booked at ``at``, or within ``hold_s`` from then."""
+        return replace(self, next_at=at + timedelta(seconds=hold_s + gap_s(self.cps)))
 
 
 def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> datetime | None:
@@ -79,10 +81,17 @@ class Slots:
 
     A start takes the next one that has not gone by, be it its own or not: who is late moves all
     after it by one, and only the last of them has to book anew. A start that comes to nothing
-    leaves its slot to another.
+    leaves its slot to another. ``late_s``: how late the last starts woke up.
     """
 
     booked: list[float] = field(default_factory=list)
+    late_s: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+
+    @property
+    def hold_s(self) -> float:
+        """Return how long a slot that is booked anew is kept free of others: on a machine with
+        too much to do, a start that must be there within milliseconds would never go out."""
+        return min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * max(self.late_s, default=0.0)))
 
     def add(self, at: float) -> None:
         heappush(self.booked, at)
@@ -96,10 +105,10 @@ class Slots:
         return None
 
 
-def is_on_time(slot: float, now: float) -> bool:
+def is_on_time(slot: float, now: float, within_s: float = ON_TIME_S) -> bool:
     """True while a start may still go out at its slot. Whoever is later, in whichever process,
     might go out together with the next: it books anew."""
-    return now <= slot + ON_TIME_S
+    return now <= slot + within_s
 
 
 def is_within_horizon(at: datetime, now: datetime) -> bool:

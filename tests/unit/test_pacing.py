@@ -57,6 +57,16 @@ def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
     ]
 
 
+def test_a_process_that_wakes_late_keeps_its_new_slot_free_for_longer() -> None:
+    slots = Slots()
+    assert slots.hold_s == 0.05
+    for late_s, hold_s in ((0.1, 0.2), (0.001, 0.2), (3.0, 0.5)):
+        slots.late_s.append(late_s)
+        assert slots.hold_s == hold_s
+    pace = Pace(cps=2.0).after(NOW, slots.hold_s)
+    assert pace.next_at == NOW + timedelta(seconds=0.5 + gap_s(2.0))
+
+
 def test_a_start_that_comes_to_nothing_leaves_its_slot_to_another() -> None:
     slots = Slots()
     slots.add(2.0)
