@@ -19,8 +19,11 @@ SENDER = {
 
 
 @pytest.fixture
-async def line(database_url: str, tmp_path: Path) -> AsyncIterator[Line]:
-    async with running_line(database_url, tmp_path) as running:
+async def line(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
+) -> AsyncIterator[Line]:
+    twin = getattr(request, "param", {})
+    async with running_line(database_url, tmp_path, **twin) as running:
         assert (await running.client.put("/api/v1/sender", json=SENDER)).status_code == 200
         yield running
 
@@ -86,6 +89,8 @@ async def test_paused_edited_and_resumed_it_calls_everybody_once(line: Line) -> 
     assert (await line.compare()).disagreements == 0
 
 
+# Talks of a quarter of a minute: they are still up when they are to be hung up.
+@pytest.mark.parametrize("line", [{"time_scale": 1.0}], indirect=True)
 async def test_a_pause_or_a_cancellation_may_hang_up_and_says_what_it_drops(line: Line) -> None:
     await line.client.put("/api/v1/carrier", json={"cap": 2})
     talkers = {phone(number): {"ring_s": 1, "answer_after_s": 1} for number in range(6)}
