@@ -26,6 +26,7 @@ from dialer.store.attempts import CarrierIds
 from dialer.store.budget import budget_of
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Database, Tx
+from dialer.store.queues import renew_zone_keys
 from dialer.store.tables import attempts, lead_lists, leads
 from dialer.store.tables import enrolments as places
 
@@ -133,7 +134,7 @@ async def remember_zones(tx: Tx, campaign_id: UUID) -> None:
         .distinct()
     )
     await campaigns.save(tx, campaign_id, lead_zones=sorted(row.timezone for row in rows))
-    await enrolments.renew_zone_keys(tx, campaign_id)
+    await renew_zone_keys(tx, campaign_id)
 
 
 def _unknown_placeholders(definition: Definition, columns: Sequence[str]) -> Iterator[FieldError]:

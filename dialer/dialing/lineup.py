@@ -11,7 +11,7 @@ from uuid import UUID
 from dialer.dialing.law import Law
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
-from dialer.store.enrolments import Queue, queues_of
+from dialer.store.queues import Queue, queues_of
 
 SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no capacity
 ASIDE_LIMIT = 20  # of them such as wait for a window, when there is nobody else

@@ -11,17 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from dialer.dialing.callers import CallerPool
-from dialer.dialing.claim import (
-    Decided,
-    Intended,
-    Pass,
-    attempt_row,
-    book,
-    check_row,
-    decide_lead,
-    has_slot,
-    intended,
-)
+from dialer.dialing.claim import Intended, Pass, book, decide_lead, intended
+from dialer.dialing.decided import Decided, attempt_row, check_row, has_slot
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.dialing.lifecycle import require_playable

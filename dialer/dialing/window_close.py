@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from dialer.dialing.claim import RING_DELAY
+from dialer.dialing.decided import RING_DELAY
 from dialer.dialing.hang_up import end_calls
 from dialer.domain.attempt import AttemptState
 from dialer.providers.protocols import CallControl

@@ -16,7 +16,8 @@ from itertools import count
 from random import Random
 from uuid import UUID
 
-from dialer.dialing.claim import COMMIT_TIME, INTENT_LIFE
+from dialer.dialing.claim import COMMIT_TIME
+from dialer.dialing.decided import INTENT_LIFE
 from dialer.dialing.place import START_AHEAD_S
 from dialer.domain.pacing import (
     PASS_EVERY_S,

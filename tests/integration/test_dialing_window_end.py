@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from dialer.dialing.claim import RING_DELAY
+from dialer.dialing.decided import RING_DELAY
 from dialer.dialing.recall import recall_late
 from dialer.dialing.window_close import end_late_rings
 from dialer.domain.attempt import AttemptState

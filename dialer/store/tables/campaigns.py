@@ -111,7 +111,7 @@ enrolments = Table(
     text_("phone"),
     text_("state"),
     at("due_at", null=True),
-    text_("zone_key", default="''"),  # which zones the lead may be in: `enrolments.zone_key`
+    text_("zone_key", default="''"),  # which zones the lead may be in: `queues.zone_key`
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # counted ones
     text_("disposition", null=True),
