@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,16 +9,12 @@ from zoneinfo import ZoneInfo
 from dialer.compliance.words import say_local
 from dialer.compliance.zones import find_zone
 from dialer.reports.evidence import Document
-from dialer.reports.markup import Child, Markup, el, join
+from dialer.reports.evidence_check import check_section
+from dialer.reports.evidence_parts import facts, table, when
+from dialer.reports.markup import Markup, el, join
 
 _STYLE = Path(__file__).with_name("evidence.css").read_text(encoding="utf-8")
 
-_REPLAY = {
-    "same": "Decided again from the record with the same rule pack: the same verdict.",
-    "differs": "Decided again, the answer is another:",
-    "pack missing": "It could not be decided again here, as a rule pack is",
-    "unreadable": "It could not be decided again:",
-}
 #: What a confidence mark of a rule means (compliance reference).
 _CONFIDENCE = (
     "Confidence of a source: V3 found in three or more sources, V2 in two, S1 in one, R recalled "
@@ -36,7 +30,7 @@ def as_page(document: Document) -> bytes:
         _lists(document, zone),
         el("h2", f"Decisions and calls, in the person's time ({zone.key})", id="decisions"),
         el("p", _CONFIDENCE, class_="note"),
-        *(_check(one, zone) for one in document["checks"]),
+        *(check_section(one, zone) for one in document["checks"]),
         _packs(document),
         _proof(document),
     ]
@@ -61,37 +55,6 @@ def as_page(document: Document) -> bytes:
     return ("<!doctype html>\n" + page + "\n").encode()
 
 
-def _when(at: datetime | str | None, zone: ZoneInfo) -> str:
-    """Local time of the person, as its zone is said once for the whole page."""
-    if at is None:
-        return "–"
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{moment.astimezone(zone):%a %d %b %Y %H:%M:%S}"
-
-
-def _facts(*pairs: tuple[str, Child]) -> Markup:
-    shown = [(name, "–" if value in (None, "") else value) for name, value in pairs]
-    return el("dl", *(join((el("dt", n), el("dd", v))) for n, v in shown), class_="facts")
-
-
-def _table(
-    caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]], class_: str | None = None
-) -> Markup:
-    return el(
-        "table",
-        el("caption", caption),
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
-        el(
-            "tbody",
-            *(
-                el("tr", el("th", row[0], scope="row"), *(el("td", cell) for cell in row[1:]))
-                for row in rows
-            ),
-        ),
-        class_=class_,
-    )
-
-
 def _opening(document: Document, zone: ZoneInfo) -> Markup:
     said = document["summary"]
     names = dict.fromkeys(lead["name"] or lead["first_name"] for lead in document["leads"])
@@ -107,7 +70,7 @@ def _opening(document: Document, zone: ZoneInfo) -> Markup:
         el("p", "Evidence pack"),
         el("h1", "Why this person was called, or not"),
         el("p", _summary(document, zone), class_="lead"),
-        _facts(
+        facts(
             ("Number", document["phone"]),
             ("Name", ", ".join(name for name in names if name)),
             ("Lead lists", ", ".join(dict.fromkeys(one["list_name"] for one in document["leads"]))),
@@ -151,16 +114,16 @@ def _consents(document: Document, zone: ZoneInfo) -> Markup:
         (
             one["kind"],
             "ended" if one["has_ended"] else "given",
-            _when(one["captured_at"], zone),
+            when(one["captured_at"], zone),
             one["source"] or "–",
             one["evidence"] or "–",
-            _when(one["recorded_at"], zone),
+            when(one["recorded_at"], zone),
         )
         for one in document["consents"]
     ]
     heads = ("Kind", "State", "Captured", "Source", "Evidence", "Recorded with us")
     body = (
-        _table("Consents on record, the newest last", heads, rows)
+        table("Consents on record, the newest last", heads, rows)
         if rows
         else el("p", "No consent is on record.")
     )
@@ -170,7 +133,7 @@ def _consents(document: Document, zone: ZoneInfo) -> Markup:
 def _lists(document: Document, zone: ZoneInfo) -> Markup:
     listed = [
         (
-            _when(one["at"], zone),
+            when(one["at"], zone),
             one["what"],
             one["scope"] or "–",
             one["reason"] or "–",
@@ -179,175 +142,20 @@ def _lists(document: Document, zone: ZoneInfo) -> Markup:
         for one in document["suppressions"]
     ]
     scrubs = [
-        (_when(one["at"], zone), one["verdict"], one["provider"], one["ref"])
+        (when(one["at"], zone), one["verdict"], one["provider"], one["ref"])
         for one in document["scrubs"]
     ]
     return join(
         (
             el("h2", "Do-not-call list and registers"),
-            _table("Our own list", ("When", "What", "Scope", "Reason", "Came from"), listed)
+            table("Our own list", ("When", "What", "Scope", "Reason", "Came from"), listed)
             if listed
             else el("p", "The number was never on our own do-not-call list."),
-            _table("Register scrubs", ("When", "Verdict", "Register's operator", "Ref."), scrubs)
+            table("Register scrubs", ("When", "Verdict", "Register's operator", "Ref."), scrubs)
             if scrubs
             else el("p", "No register scrub holds this number."),
         )
     )
-
-
-def _check(one: Document, zone: ZoneInfo) -> Markup:
-    allowed, anchor = one["decision"] == "allow", f"check-{one['seq']}"
-    return el(
-        "section",
-        el(
-            "header",
-            el(
-                "h3", f"Check {one['seq']:,}: {_when(one['decided_at'], zone)}", id=f"c{one['seq']}"
-            ),
-            el(
-                "span",
-                "ALLOWED" if allowed else f"DENIED: {one['code']}",
-                class_=f"verdict {one['decision']}",
-            ),
-        ),
-        _why(one),
-        _what(one, zone),
-        _rules(one),
-        _call(one, zone),
-        el(
-            "p",
-            f"{_REPLAY[one['replay']['state']]} {one['replay']['detail']}",
-            el("br"),
-            f"Record {one['id']}, number {one['seq']:,} of the chain, hash ",
-            el("code", one["record"]["hash"]),
-            class_="note proof",
-        ),
-        class_="check" if allowed else "check denied",
-        aria_labelledby=anchor,
-    )
-
-
-def _why(one: Document) -> Markup | None:
-    """Of a denial, every reason in one line."""
-    failed = [rule["found"] for rule in one["rules"] if not rule["passed"]]
-    return el("p", " ".join(failed), class_="why") if failed else None
-
-
-def _what(one: Document, zone: ZoneInfo) -> Markup:
-    about, caller = one["classification"], one["caller"]
-    declared = caller["declaration"]
-    return _facts(
-        ("Campaign", one["campaign"] or str(one["campaign_id"])),
-        ("Kind of call", f"{about['category']}, {about['mode']}, for {about['entity'] or '–'}"),
-        ("Person's local time", join(el("div", text) for text in one["local"])),
-        ("Number shown", f"{caller['number'] or '–'} (series {caller['series'] or 'unknown'})"),
-        (
-            "Automatic dialing",
-            f"declared on {declared['declared_on']} under {declared['reference']}"
-            if declared and declared["reference"]
-            else "not declared",
-        ),
-        (
-            "Consent relied on",
-            join(el("div", _say_consent(given, zone)) for given in one["consents"]),
-        ),
-        ("Register", _say_register(one["register"], zone)),
-        (
-            "Earlier calls counted",
-            str(len(one["earlier_calls"])) if one["earlier_calls"] else "none",
-        ),
-        ("Rule packs", ", ".join(f"{ref['id']} {ref['version']}" for ref in one["packs"])),
-    )
-
-
-def _say_consent(given: Any, zone: ZoneInfo) -> str:
-    at = given["captured_at"]
-    dated = f"of {_when(at, zone)}" if at else "of unknown date"
-    state = "ended" if given["ended"] else dated
-    return ", ".join(part for part in (f"{given['kind']}, {state}", given["source"]) if part)
-
-
-def _say_register(register: Any, zone: ZoneInfo) -> str:
-    if register is None:
-        return "no scrub on file"
-    return (
-        f"{register['verdict']} ({register['provider']} {register['ref']}, {register['at'][:19]}Z)"
-    )
-
-
-def _rules(one: Document) -> Markup:
-    if not one["rules"]:
-        codes = ", ".join(one["codes"]) or "none"
-        return el("p", f"Reasons on record: {codes}.")
-    rows = [
-        (
-            el("span", "PASS" if rule["passed"] else "FAIL", class_=_mark(rule)),
-            rule["asks"],
-            join(
-                (
-                    el("p", rule["found"]),
-                    el("span", f"Would change it: {rule['cure']}", class_="note")
-                    if rule["cure"]
-                    else None,
-                )
-            ),
-            join(
-                (
-                    el("p", rule["rule_id"] or "asked of every call"),
-                    el("span", f"{rule['source']} [{rule['confidence']}]", class_="note")
-                    if rule["source"]
-                    else None,
-                )
-            ),
-        )
-        for rule in one["rules"]
-    ]
-    heads = ("Result", "The rule asks", "What was found", "Rule and its source")
-    return _table("Each rule", heads, rows, class_="rules")
-
-
-def _mark(rule: Any) -> str:
-    return "pass" if rule["passed"] else "fail"
-
-
-def _call(one: Document, zone: ZoneInfo) -> Markup:
-    call = one["call"]
-    if call is None:
-        waits = one["next_allowed_at"]
-        later = f" The next lawful moment was {_when(waits, zone)}." if waits else ""
-        return el("p", el("strong", "No call was made."), later)
-    if call["placing_at"] is None:
-        why = call["refusal"] or call["state"]
-        return el("p", el("strong", "No call was made"), f" in the end: {why}.")
-    talk = "–" if call["talk_s"] is None else f"{call['talk_s']:.0f} s"
-    return join(
-        (
-            el("p", el("strong", "The call")),
-            _facts(
-                ("Call", f"{call['id']} (carrier {call['call_uuid'] or '–'})"),
-                ("Asked of the carrier", _when(call["placing_at"], zone)),
-                ("Rang", _when(call["rang_at"], zone)),
-                ("Answered", _when(call["answered_at"], zone)),
-                ("Ended", f"{_when(call['ended_at'], zone)} (talked {talk})"),
-                ("Hangup", _hangup(call)),
-                ("Outcome", f"{call['outcome'] or call['state']}, {call['disposition'] or '–'}"),
-                ("Transcript", _transcript(call)),
-            ),
-        )
-    )
-
-
-def _hangup(call: Any) -> str:
-    parts = (call["hangup_code"], call["hangup_cause"], call["hangup_source"])
-    return ", ".join(str(part) for part in parts if part not in (None, ""))
-
-
-def _transcript(call: Any) -> Child:
-    recorded = "recorded" if call["is_recorded"] else "not recorded"
-    if call["transcript_sha256"] is None:
-        return f"none; {recorded}"
-    turns = "1 turn" if call["turns"] == 1 else f"{call['turns']} turns"
-    return join((f"{turns}, {recorded}; SHA-256 ", el("code", call["transcript_sha256"])))
 
 
 def _packs(document: Document) -> Markup:
@@ -365,7 +173,7 @@ def _packs(document: Document) -> Markup:
     if not rows:
         return Markup("")
     heads = ("Pack", "What it holds", "Review", "SHA-256 of its text")
-    return join((el("h2", "Rule packs"), _table("Rules that were applied", heads, rows)))
+    return join((el("h2", "Rule packs"), table("Rules that were applied", heads, rows)))
 
 
 def _proof(document: Document) -> Markup:
@@ -381,7 +189,7 @@ def _proof(document: Document) -> Markup:
         "section",
         el("h2", "Proof"),
         el("p", text, el("code", "dialer audit verify --evidence FILE")),
-        _facts(
+        facts(
             ("Chain of account", str(head["account_id"])),
             ("Signed at", head["at"].isoformat()),
             ("Records in the chain", f"{head['count']:,}"),
