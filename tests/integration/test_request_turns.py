@@ -13,7 +13,7 @@ from dialer.domain.request_budget import Allowance
 from dialer.errors import OverBudget
 from dialer.providers.plivo_rest import PlivoRest
 from tests.integration.dialing_floor import Floor
-from tests.integration.test_plivo_rest import AUTH_ID, TOKEN, always, rest_at
+from tests.integration.plivo_replies import AUTH_ID, TOKEN, always, rest_at
 
 SLOW = Allowance(per_s=0.01, burst=6, lookup_burst=3)
 
