@@ -17,16 +17,8 @@ import pytest
 from dialer.domain.absence import Absence, judge_absence
 from dialer.domain.attempt import Refusal
 from dialer.domain.placing import Readiness, why_not
-from tests.unit.ledger_model import (
-    Broken,
-    Lead,
-    Rules,
-    Scope,
-    World,
-    forgotten,
-    settles,
-    steps,
-)
+from tests.unit.ledger_model import settles, steps
+from tests.unit.ledger_world import Broken, Lead, Rules, Scope, World, forgotten
 
 MOST_WORLDS = int(os.environ.get("LEDGER_STATES", "8000"))
 
