@@ -33,15 +33,6 @@ def is_expired(consent: Consent, rule: ConsentAge, now: datetime) -> bool:
     return at is None or at <= now
 
 
-def consent_state(
-    consent: Consent, ages: Iterable[ConsentAge], now: datetime
-) -> tuple[str, bool, bool, tuple[bool, ...]]:
-    """Return all that rules can see of a consent at one instant: its kind, whether it ended,
-    whether it was given yet, and which of the ages that speak of it are reached."""
-    expired = tuple(is_expired(consent, rule, now) for rule in ages if consent.kind in rule.consent)
-    return consent.kind, consent.ended, is_given(consent, now), expired
-
-
 def is_live(consent: Consent, ages: Iterable[ConsentAge], now: datetime) -> bool:
     if consent.ended or not is_given(consent, now):
         return False

@@ -7,27 +7,26 @@ nothing is written.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from dialer.compliance.facts import Consent, PastAttempt, Scrub
+from dialer.compliance.facts import PastAttempt, Scrub
 from dialer.compliance.numbering import is_indian_mobile
 from dialer.compliance.packs import Pack
-from dialer.compliance.rules_consent import consent_state
-from dialer.compliance.schema import ConsentAge, EventAge
+from dialer.compliance.schema import EventAge
 from dialer.compliance.verdict import TIME_REASONS, Verdict
 from dialer.dialing.callers import CallerPool, judge
+from dialer.dialing.consent_ages import ConsentAges, consent_of
 from dialer.dialing.facts import history_since
-from dialer.dialing.forecast import forecast
+from dialer.dialing.forecast import ages_of, forecast
 from dialer.dialing.law import Law
 from dialer.domain.attempt import Disposition, Outcome
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import carrier, facts, preview
-from dialer.store.callers import kept_callers
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 from dialer.store.facts import Batch
@@ -44,7 +43,7 @@ class Group:
     batch: Batch
     phones: list[str] = field(default_factory=list)
     dues: list[datetime | None] = field(default_factory=list)
-    consents: list[tuple[Consent, ...]] = field(default_factory=list)
+    consents: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 async def preview_campaign(tx: Tx, law: Law, campaign: Campaign) -> dict[str, Any]:
@@ -194,12 +193,10 @@ _DUE_LATER = "The lead is due later: a retry, or a time that was agreed."
 async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Group]:
     """Read every waiting lead and put together those about whom the law is told the same."""
     leads = await preview.waiting_leads(tx, campaign.id)
-    given = _consents(await preview.consents_of_waiting(tx, campaign.id))
+    given = _newest(await preview.consents_of_waiting(tx, campaign.id))
     verdicts = {
-        phone: (scrub_id, verdict)
-        for phone, verdict, scrub_id in await preview.verdicts_of_waiting(
-            tx, campaign.id, campaign.row.list_id
-        )
+        row[0]: row
+        for row in await preview.verdicts_of_waiting(tx, campaign.id, campaign.row.list_id)
     }
     runs = {row["id"]: row for row in await preview.scrub_runs(tx, campaign.row.list_id)}
     suppressed = await preview.suppressed_waiting(tx, campaign.id)
@@ -207,28 +204,26 @@ async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Gro
     if marks:
         suppressed |= {row[1] for row in leads if tx.mark_of(row[1]) in marks}
     history = await _history(tx, campaign.id, packs)
-    kept: Mapping[UUID, str] = {}
-    if len(campaign.definition.dialing.caller_ids) > 1 and history:
-        kept = await kept_callers(tx, campaign.definition, {r[0]: r[1] for r in leads})
-    states = _States(packs, campaign.definition.campaign.category, tx.now)
+    category = campaign.definition.campaign.category
+    ages = ConsentAges(ages_of(packs, category), tx.now)
+    has_event = any(category in rule.categories for p in packs for rule in p.rules_of(EventAge))
     groups: dict[tuple[Any, ...], Group] = {}
     for lead_id, phone, due_at, disposition, timezone, event_at in leads:
-        consents = given.get(lead_id, ())
-        scrub = verdicts.get(phone)
+        rows = given.get(lead_id, ())
+        said = verdicts.get(phone)
         key = (
             "in" if is_indian_mobile(phone) else phone,
             timezone,
-            event_at if states.has_event else None,
-            states.of(consents),
+            event_at if has_event else None,
+            ages.of(rows[0]) if len(rows) == 1 else tuple(map(ages.of, rows)),
             phone in suppressed,
-            scrub,
+            None if said is None else (said[1], said[2]),
             history.get(phone),
-            kept.get(lead_id),
             disposition == Disposition.CALLBACK,
         )
         group = groups.get(key)
         if group is None:
-            found = None if scrub is None else _scrub(runs[scrub[0]], scrub[1])
+            found = None if said is None else _scrub(runs[said[2]], said[1])
             lead = SimpleNamespace(
                 lead_id=lead_id,
                 phone=phone,
@@ -238,7 +233,7 @@ async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Gro
             )
             batch = Batch(
                 suppressed={phone} & suppressed,
-                consents={lead_id: consents},
+                consents={lead_id: tuple(map(consent_of, rows))},
                 scrubs={} if found is None else {phone: found},
                 history={phone: history.get(phone, ())},
                 subjects={},
@@ -246,48 +241,22 @@ async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Gro
             group = groups[key] = Group(lead, batch)
         group.phones.append(phone)
         group.dues.append(due_at)
-        group.consents.append(consents)
+        group.consents.append(rows)
     return list(groups.values())
 
 
-def _consents(rows: Sequence[Any]) -> dict[UUID, tuple[Consent, ...]]:
-    """Return each lead's newest word of each kind, equal ones as one object."""
-    same: dict[tuple[Any, ...], Consent] = {}
-    found: dict[UUID, tuple[Consent, ...]] = {}
-    for lead_id, kind, captured_at, has_ended, source in rows:
-        key = (kind, captured_at, has_ended, source)
-        consent = same.get(key)
-        if consent is None:
-            consent = same[key] = Consent(kind, captured_at, has_ended, source)
-        before = found.get(lead_id)
+def _newest(rows: Sequence[Any]) -> dict[UUID, tuple[Any, ...]]:
+    """Return each lead's newest word of each kind, in the order in which a kind was first told."""
+    found: dict[UUID, tuple[Any, ...]] = {}
+    for row in rows:
+        before = found.get(row[0])
         if before is None:
-            found[lead_id] = (consent,)
-        else:  # as a dict keeps them: a newer word of a kind takes the older one's place
-            kinds = {one.kind: one for one in before}
-            kinds[kind] = consent
-            found[lead_id] = tuple(kinds.values())
+            found[row[0]] = (row,)
+        else:
+            kinds = {one[1]: one for one in before}
+            kinds[row[1]] = row
+            found[row[0]] = tuple(kinds.values())
     return found
-
-
-class _States:
-    """What of a lead's consents makes a difference to the law now."""
-
-    def __init__(self, packs: Sequence[Pack], category: str, now: datetime) -> None:
-        self._now = now
-        self._ages = [
-            rule for p in packs for rule in p.rules_of(ConsentAge) if category in rule.categories
-        ]
-        self.has_event = any(
-            category in rule.categories for p in packs for rule in p.rules_of(EventAge)
-        )
-        self._seen: dict[tuple[Consent, ...], tuple[Any, ...]] = {}
-
-    def of(self, consents: tuple[Consent, ...]) -> tuple[Any, ...]:
-        state = self._seen.get(consents)
-        if state is None:
-            state = tuple(consent_state(one, self._ages, self._now) for one in consents)
-            self._seen[consents] = state
-        return state
 
 
 def _scrub(run: Any, verdict: str) -> Scrub:
