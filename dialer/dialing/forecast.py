@@ -11,11 +11,9 @@ from typing import Any
 from dialer.compliance.decide import worked_through
 from dialer.compliance.facts import Scrub
 from dialer.compliance.packs import Pack
-from dialer.compliance.rules_consent import expires_at
 from dialer.compliance.rules_register import goes_stale_at
-from dialer.compliance.schema import ConsentAge, Dnc
+from dialer.compliance.schema import Dnc
 from dialer.compliance.zones import find_zones
-from dialer.dialing.consent_ages import ConsentAges, consent_of, is_live, may_expire
 from dialer.store.campaigns import Campaign
 
 #: How long a call takes of a line, ringing included, while nothing of the campaign was measured.
@@ -34,14 +32,13 @@ class Forecast:
     def shown(self, groups: Iterable[tuple[Any, Any]], packs: Sequence[Pack]) -> dict[str, Any]:
         """groups: (`preview.Group`, verdict) of the leads that will be called."""
         category = self.campaign.definition.campaign.category
-        ages = ages_of(packs, category)
         registers = [
             (pack, rule)
             for pack in packs
             for rule in pack.rules_of(Dnc)
             if category in rule.categories
         ]
-        ends = _Ends(ages, self.now, self.finish_at)
+        consents: list[datetime] = []
         scrubs: dict[str, list[tuple[datetime, Scrub, int]]] = defaultdict(list)
         for group, verdict in groups:
             scrub = group.batch.scrubs.get(group.lead.phone)
@@ -50,14 +47,13 @@ class Forecast:
                     goes_stale_at(find_zones(pack.header.zones.zones or verdict.zones), rule, scrub)
                     for pack, rule in registers
                 )
-                scrubs[scrub.id or ""].append((stale_at, scrub, len(group.phones)))
-            if ages:
-                ends.add(group.consents)
+                scrubs[scrub.id or ""].append((stale_at, scrub, group.alike.count))
+            consents += (at for at in group.alike.ends if self._is_before_finish(at))
         return {
             "rate_per_min": round(self.rate_per_min, 2),
             "finish_at": self.finish_at,
             "expiring": {
-                "consents": {"leads": ends.leads, "first_at": ends.first_at},
+                "consents": {"leads": len(consents), "first_at": min(consents, default=None)},
                 "scrubs": [
                     _scrub_shown(found, self._is_before_finish(min(one[0] for one in found)))
                     for found in scrubs.values()
@@ -101,51 +97,6 @@ def forecast(
     if finish_at is not None and campaign.row.ends_at is not None:
         finish_at = min(finish_at, campaign.row.ends_at)
     return Forecast(campaign, now, per_s * 60, finish_at)
-
-
-def ages_of(packs: Sequence[Pack], category: str) -> list[ConsentAge]:
-    return [r for p in packs for r in p.rules_of(ConsentAge) if category in r.categories]
-
-
-class _Ends:
-    """Counts leads whose last live consent runs out before the finish; before ever, if nobody
-    knows the finish."""
-
-    def __init__(
-        self, ages: Sequence[ConsentAge], now: datetime, finish_at: datetime | None
-    ) -> None:
-        self._ages, self._now = ages, ConsentAges(ages, now)
-        self._finish = None if finish_at is None else ConsentAges(ages, finish_at)
-        self._first: dict[object, Any] = {}  # state → the earliest row in it
-        self.leads = 0
-
-    def add(self, leads: Iterable[Sequence[Any]]) -> None:
-        for rows in leads:
-            live = [row for row in rows if is_live(self._now.of(row))]
-            if not live or not all(map(self._runs_out, live)):
-                continue
-            self.leads += 1
-            for row in live:
-                state = self._now.of(row)
-                first = self._first.get(state)
-                if first is None or row[2] < first[2]:
-                    self._first[state] = row
-
-    def _runs_out(self, row: Any) -> bool:
-        if self._finish is None:
-            return may_expire(self._now.of(row))
-        return not is_live(self._finish.of(row))
-
-    @property
-    def first_at(self) -> datetime | None:
-        ends = [
-            at
-            for row in self._first.values()
-            for rule in self._ages
-            if row[1] in rule.consent
-            if (at := expires_at(consent_of(row), rule)) is not None
-        ]
-        return min(ends, default=None)
 
 
 def _scrub_shown(

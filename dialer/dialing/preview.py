@@ -7,24 +7,21 @@ nothing is written.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
-from dialer.compliance.facts import PastAttempt, Scrub
-from dialer.compliance.numbering import is_indian_mobile
+from dialer.compliance.durations import parse_duration
 from dialer.compliance.packs import Pack
-from dialer.compliance.schema import EventAge
+from dialer.compliance.schema import ConsentAge, EventAge
 from dialer.compliance.verdict import TIME_REASONS, Verdict
 from dialer.dialing.callers import CallerPool, judge
-from dialer.dialing.consent_ages import ConsentAges, consent_of
 from dialer.dialing.facts import history_since
-from dialer.dialing.forecast import ages_of, forecast
+from dialer.dialing.forecast import forecast
 from dialer.dialing.law import Law
-from dialer.domain.attempt import Disposition, Outcome
+from dialer.domain.attempt import Disposition
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import carrier, facts, preview
 from dialer.store.campaigns import Campaign
@@ -33,17 +30,16 @@ from dialer.store.facts import Batch
 from dialer.store.suppressions import erased_marks
 
 MOST_EXAMPLES = 20
+AT_ONCE = 5000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Leads about whom the law is told the same. ``lead``: any of them."""
+    """Leads about whom the law is told the same. ``lead``: one of them."""
 
     lead: Any
     batch: Batch
-    phones: list[str] = field(default_factory=list)
-    dues: list[datetime | None] = field(default_factory=list)
-    consents: list[tuple[Any, ...]] = field(default_factory=list)
+    alike: preview.Alike
 
 
 async def preview_campaign(tx: Tx, law: Law, campaign: Campaign) -> dict[str, Any]:
@@ -108,27 +104,33 @@ class _Shown:
         zones = verdict.zones
         if fate in ("now", "later"):
             self.groups.append((group, verdict))
-            self.callable += len(group.phones)
+            self.callable += group.alike.count
             self.some_lead = self.some_lead or group.lead
-        for due in group.dues:
-            its_fate, its_at, code = fate, next_at, verdict.code
-            if fate in ("now", "later") and due is not None and due > self._now:
-                its_fate, its_at = "later", due if next_at is None else max(due, next_at)
-                code = "DUE_LATER" if fate == "now" else code
-            self._count[its_fate] += 1
-            self._zones[zones][its_fate] += 1
-            if its_at is not None:
-                self._later[its_at] += 1
-            if its_fate != "now":
-                reason = (its_fate, code, verdict.rule_id)
-                self._reasons[reason]["leads"] += 1
-                if its_at is not None:
-                    self._when[reason].append(its_at)
-                detail = verdict.findings[0].detail if verdict.findings else _DUE_LATER
-                self._said.setdefault(reason, detail)
+        dues = group.alike.dues if fate in ("now", "later") else []
+        self._add(verdict, fate, verdict.code, next_at, group.alike.count - len(dues))
+        for due, count in Counter(dues).items():
+            at = due if next_at is None else max(due, next_at)
+            code = "DUE_LATER" if fate == "now" else verdict.code
+            self._add(verdict, "later", code, at, count)
         if len(zones) > 1:
             room = MOST_EXAMPLES - len(self._spanning)
-            self._spanning += group.phones[:room]
+            self._spanning += group.alike.phones[:room]
+
+    def _add(self, verdict: Verdict, fate: str, code: str, at: datetime | None, count: int) -> None:
+        if not count:
+            return
+        self._count[fate] += count
+        self._zones[verdict.zones][fate] += count
+        if at is not None:
+            self._later[at] += count
+        if fate == "now":
+            return
+        reason = (fate, code, verdict.rule_id)
+        self._reasons[reason]["leads"] += count
+        if at is not None:
+            self._when[reason].append(at)
+        detail = verdict.findings[0].detail if verdict.findings else _DUE_LATER
+        self._said.setdefault(reason, detail)
 
     def _fate(self, group: Group, verdict: Verdict) -> tuple[str, datetime | None]:
         """Say what the dial pass would do with such a lead."""
@@ -191,89 +193,56 @@ _DUE_LATER = "The lead is due later: a retry, or a time that was agreed."
 
 
 async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Group]:
-    """Read every waiting lead and put together those about whom the law is told the same."""
-    leads = await preview.waiting_leads(tx, campaign.id)
-    given = _newest(await preview.consents_of_waiting(tx, campaign.id))
-    verdicts = {
-        row[0]: row
-        for row in await preview.verdicts_of_waiting(tx, campaign.id, campaign.row.list_id)
-    }
-    runs = {row["id"]: row for row in await preview.scrub_runs(tx, campaign.row.list_id)}
-    suppressed = await preview.suppressed_waiting(tx, campaign.id)
-    marks = await erased_marks(tx)
-    if marks:
-        suppressed |= {row[1] for row in leads if tx.mark_of(row[1]) in marks}
-    history = await _history(tx, campaign.id, packs)
+    """Put the waiting leads together, and read of each group one lead as the dial pass does."""
     category = campaign.definition.campaign.category
-    ages = ConsentAges(ages_of(packs, category), tx.now)
-    has_event = any(category in rule.categories for p in packs for rule in p.rules_of(EventAge))
-    groups: dict[tuple[Any, ...], Group] = {}
-    for lead_id, phone, due_at, disposition, timezone, event_at in leads:
-        rows = given.get(lead_id, ())
-        said = verdicts.get(phone)
-        key = (
-            "in" if is_indian_mobile(phone) else phone,
-            timezone,
-            event_at if has_event else None,
-            ages.of(rows[0]) if len(rows) == 1 else tuple(map(ages.of, rows)),
-            phone in suppressed,
-            None if said is None else (said[1], said[2]),
-            history.get(phone),
-            disposition == Disposition.CALLBACK,
-        )
-        group = groups.get(key)
-        if group is None:
-            found = None if said is None else _scrub(runs[said[2]], said[1])
-            lead = SimpleNamespace(
-                lead_id=lead_id,
-                phone=phone,
-                timezone=timezone,
-                attributes={"event_at": event_at},
-                disposition=disposition,
-            )
-            batch = Batch(
-                suppressed={phone} & suppressed,
-                consents={lead_id: tuple(map(consent_of, rows))},
-                scrubs={} if found is None else {phone: found},
-                history={phone: history.get(phone, ())},
-                subjects={},
-            )
-            group = groups[key] = Group(lead, batch)
-        group.phones.append(phone)
-        group.dues.append(due_at)
-        group.consents.append(rows)
-    return list(groups.values())
-
-
-def _newest(rows: Sequence[Any]) -> dict[UUID, tuple[Any, ...]]:
-    """Return each lead's newest word of each kind, in the order in which a kind was first told."""
-    found: dict[UUID, tuple[Any, ...]] = {}
-    for row in rows:
-        before = found.get(row[0])
-        if before is None:
-            found[row[0]] = (row,)
-        else:
-            kinds = {one[1]: one for one in before}
-            kinds[row[1]] = row
-            found[row[0]] = tuple(kinds.values())
-    return found
-
-
-def _scrub(run: Any, verdict: str) -> Scrub:
-    return Scrub(
-        run["at"], verdict, run["ref"], run["provider"], str(run["id"]), run["file_sha256"].hex()
-    )
-
-
-async def _history(
-    tx: Tx, campaign_id: UUID, packs: Sequence[Pack]
-) -> dict[str, tuple[PastAttempt, ...]]:
+    list_id = campaign.row.list_id
+    marks = await erased_marks(tx)
+    phones = await preview.waiting_phones(tx, campaign.id) if marks else []
     since = history_since(packs, tx.now)
-    if since is None:
-        return {}
-    found: dict[str, list[PastAttempt]] = defaultdict(list)
-    for row in await preview.history_of_waiting(tx, campaign_id, since):
-        spoke = row["answered_at"] is not None and not row["is_machine"]
-        outcome = row["outcome"] or Outcome.NO_ANSWER
-        found[row["phone"]].append(PastAttempt(row["placing_at"], spoke, outcome, str(row["id"])))
-    return {phone: tuple(past) for phone, past in found.items()}
+    found = await preview.groups_alike(
+        tx,
+        campaign.id,
+        list_id,
+        ages=[*_ages(packs, category)],
+        with_event=any(category in r.categories for p in packs for r in p.rules_of(EventAge)),
+        erased=[phone for phone in phones if tx.mark_of(phone) in marks],
+        history_since=since,
+    )
+    groups = []
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        rows = await preview.leads_by_id(tx, campaign.id, [one.lead_id for one in some])
+        leads = {row[0]: _lead(row) for row in rows}
+        batch = await facts.facts_of(
+            tx,
+            campaign_id=campaign.id,
+            list_id=list_id,
+            leads={lead_id: lead.phone for lead_id, lead in leads.items()},
+            history_since=since,
+            with_subjects=False,
+        )
+        groups += [Group(leads[one.lead_id], batch, one) for one in some]
+    return groups
+
+
+def _ages(packs: Sequence[Pack], category: str) -> Iterator[preview.Age]:
+    """Every rule about the age of consents, once for each kind and whether by inquiry or not."""
+    rules = [rule for pack in packs for rule in pack.rules_of(ConsentAge)]
+    for number, rule in enumerate(r for r in rules if category in r.categories):
+        for is_inquiry in (False, True):
+            shorter = rule.inquiry_max_age if is_inquiry else None
+            length = parse_duration(shorter or rule.max_age)
+            exact = timedelta(days=length.days, seconds=length.seconds)
+            for kind in rule.consent:
+                yield preview.Age(number, kind, is_inquiry, length.months, exact)
+
+
+def _lead(row: Any) -> Any:
+    lead_id, phone, disposition, timezone, attributes = row
+    return SimpleNamespace(
+        lead_id=lead_id,
+        phone=phone,
+        disposition=disposition,
+        timezone=timezone,
+        attributes=attributes,
+    )

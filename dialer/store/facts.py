@@ -34,10 +34,12 @@ async def facts_of(
     list_id: UUID,
     leads: Mapping[UUID, str],
     history_since: datetime | None,
+    with_subjects: bool = True,
 ) -> Batch:
     """Read the facts of ``leads`` (lead id → phone), one query a kind.
 
-    history_since: None when no rule in force asks for earlier calls.
+    history_since: None when no rule in force asks for earlier calls. with_subjects: make the
+    subjects that are missing; without, nothing is written.
     """
     phones = sorted(set(leads.values()))
     return Batch(
@@ -45,7 +47,7 @@ async def facts_of(
         consents=await _consents(tx, list(leads)),
         scrubs=await _scrubs(tx, phones, list_id),
         history={} if history_since is None else await _history(tx, phones, history_since),
-        subjects=await _subjects(tx, phones),
+        subjects=await _subjects(tx, phones) if with_subjects else {},
     )
 
 
