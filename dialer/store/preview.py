@@ -36,16 +36,15 @@ WITH ages AS (
   FROM consents c JOIN waiting w ON w.lead_id = c.lead_id
   WHERE c.account_id = $1 ORDER BY c.lead_id, c.kind, c.id DESC
 ), aged AS (
-  SELECT n.lead_id, n.kind, n.has_ended, n.source,
-    coalesce(n.captured_at <= $3, true) AS given,
-    string_agg(CASE WHEN x.ends_at > $3 THEN '0' ELSE '1' END, '' ORDER BY a.no)
-      FILTER (WHERE a.no IS NOT NULL) AS expired,
-    min(x.ends_at) AS ends_at
-  FROM newest n
-  LEFT JOIN ages a ON a.kind = n.kind AND a.inquiry = (n.source IS NOT DISTINCT FROM 'inquiry')
-  CROSS JOIN LATERAL
-    (SELECT (n.captured_at AT TIME ZONE 'UTC' + a.age) AT TIME ZONE 'UTC' AS ends_at) x
-  GROUP BY n.lead_id, n.kind, n.has_ended, n.source, n.captured_at
+  SELECT n.lead_id, n.kind, n.has_ended, n.source, x.expired, x.ends_at,
+    coalesce(n.captured_at <= $3, true) AS given
+  FROM newest n CROSS JOIN LATERAL (
+    SELECT string_agg(CASE WHEN e.ends_at > $3 THEN '0' ELSE '1' END, '' ORDER BY a.no) AS expired,
+      min(e.ends_at) AS ends_at
+    FROM ages a CROSS JOIN LATERAL
+      (SELECT (n.captured_at AT TIME ZONE 'UTC' + a.age) AT TIME ZONE 'UTC' AS ends_at) e
+    WHERE a.kind = n.kind AND a.inquiry = (n.source IS NOT DISTINCT FROM 'inquiry')
+  ) x
 ), consented AS (
   SELECT lead_id,
     string_agg(concat_ws('|', kind, has_ended, given, source, expired), ';' ORDER BY kind) AS state,
@@ -78,7 +77,8 @@ LEFT JOIN scrubbed s ON s.phone = w.phone
 LEFT JOIN called h ON h.phone = w.phone
 LEFT JOIN listed d ON d.phone = w.phone
 GROUP BY w.timezone, w.promised, w.event_at, c.state, s.id, s.verdict, d.phone IS NOT NULL,
-  CASE WHEN h.phone IS NULL AND w.phone ~ '^\\+91[6-9][0-9]{9}$' THEN '' ELSE w.phone END
+  CASE WHEN h.phone IS NULL AND length(w.phone) = 13
+      AND left(w.phone, 4) IN ('+916', '+917', '+918', '+919') THEN '' ELSE w.phone END
 ORDER BY 1 DESC, 2"""
 
 
@@ -133,6 +133,7 @@ async def groups_alike(
     with_event: the law looks at when the customer's transaction was. erased: numbers whose person
     was erased and stays suppressed. history_since: None when no rule looks at earlier calls.
     """
+    await tx.fetch("SET LOCAL work_mem = '64MB'")  # for this transaction: sorts stay in memory
     rows = await tx.fetch(
         _GROUPS,
         tx.account_id,
