@@ -20,6 +20,7 @@ from dialer.dialing.claim import COMMIT_TIME
 from dialer.dialing.decided import INTENT_LIFE
 from dialer.dialing.place import START_AHEAD_S
 from dialer.domain.pacing import (
+    ON_TIME_S,
     PASS_EVERY_S,
     Pace,
     Slots,
@@ -220,21 +221,23 @@ class Model:
             self._give_up(call)
             return
         own = self._slots[call.worker]
-        slot = own.take(t)
+        slot, within_s = own.take(t), ON_TIME_S
         if slot is None:
             self.seen.late += 1
-            now = BEGIN + timedelta(seconds=t)
-            at = Pace(self.cps, self._next_slot).slot(now + COMMIT_TIME)
-            self._next_slot = Pace(self.cps).after(at).next_at
+            within_s = own.hold_s
+            at = Pace(self.cps, self._next_slot).slot(BEGIN + timedelta(seconds=t))
+            self._next_slot = Pace(self.cps).after(at, within_s).next_at
             slot = (at - BEGIN).total_seconds()
         if slot >= call.send_before:
             own.add(slot)
             self._give_up(call)
             return
-        self._later(self._awake(call.worker, slot), lambda now_s: self._send(call, slot, now_s))
+        woken_at = self._awake(call.worker, max(t, slot))
+        self._later(woken_at, lambda now_s: self._send(call, slot, within_s, now_s))
 
-    def _send(self, call: _Call, slot: float, t: float) -> None:
-        if not is_on_time(slot, t):
+    def _send(self, call: _Call, slot: float, within_s: float, t: float) -> None:
+        self._slots[call.worker].late_s.append(t - slot)
+        if not is_on_time(slot, t, within_s):
             self._take_slot(call, t)
         elif t >= call.send_before:
             self._give_up(call)
