@@ -100,7 +100,10 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         if held is not None:
             keeper = asyncio.create_task(_keep_running(db, held))
             stack.callback(keeper.cancel)
-        yield db
+        try:
+            yield db
+        except DatabaseAway as error:
+            raise Unavailable(f"DATABASE_URL: {_why(error.__cause__ or error)}") from None
 
 
 async def _answering(engine: AsyncEngine) -> None:

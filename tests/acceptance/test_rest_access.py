@@ -173,6 +173,7 @@ async def test_a_database_that_is_away_is_a_503_and_no_fault_of_ours(
 ) -> None:
     nowhere = create_engine("postgresql://u@127.0.0.1:1/d")
     monkeypatch.setattr(service.db, "engine", nowhere)
+    monkeypatch.setattr(service.db, "_connections", nowhere)
     for reply in (
         await service.client.get("/keys"),
         await service.client.post("/suppressions", json={"phone": ASHA}),

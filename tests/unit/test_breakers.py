@@ -160,7 +160,7 @@ def test_opt_outs_above_the_rate_of_enough_talks_wait_for_a_hand(
 
 @pytest.mark.parametrize("reason", Reason)
 def test_only_what_a_person_must_mend_waits_for_one(reason: Reason) -> None:
-    by_hand = {R.CREDENTIALS, R.NO_CREDIT, R.BUDGET, R.OPT_OUT_RATE}
+    by_hand = {R.CREDENTIALS, R.NO_CREDIT, R.BUDGET, R.OPT_OUT_RATE, R.COMPLAINTS, R.ABANDONMENT}
     held = opened(reason, "why", NOW)
     assert (held.until is None) is (reason in by_hand)
     assert held.holds(NOW) and held.may_start(NOW) == 0

@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from dialer.compliance.verdict import REASONS
+from dialer.errors import FieldError, InvalidInput
 from dialer.store import checks
 from dialer.store.engine import Tx
 from dialer.web.api.pages import Page, page_of
@@ -20,7 +21,6 @@ from dialer.web.api.phones import read_phone
 
 Reason = Literal["OK", *REASONS]  # type: ignore[valid-type]
 #: Without an offset it would mean another instant to everybody.
-AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class CheckOut(Struct):
@@ -53,6 +53,14 @@ def _shown(row: Any) -> CheckOut:
     return CheckOut(**{name: found[name] for name in CheckOut.__struct_fields__})
 
 
+def _aware(at: datetime | None, path: str) -> datetime | None:
+    """An instant without an offset could be any of many."""
+    if at is not None and at.tzinfo is None:
+        message = "give an offset, such as 2026-11-23T11:00:00+05:30"
+        raise InvalidInput(f"{path}: {message}", [FieldError(path, message, at.isoformat())])
+    return at
+
+
 class CheckController(Controller):
     path = "/checks"
     tags = ("checks",)
@@ -70,10 +78,10 @@ class CheckController(Controller):
         ] = None,
         attempt_id: FromQuery[UUID | None] = None,
         from_at: Annotated[
-            AwareTime | None, QueryParameter(name="from", description="decided then or later")
+            datetime | None, QueryParameter(name="from", description="decided then or later")
         ] = None,
         to_at: Annotated[
-            AwareTime | None, QueryParameter(name="to", description="decided before then")
+            datetime | None, QueryParameter(name="to", description="decided before then")
         ] = None,
         after: FromQuery[UUID | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
@@ -87,8 +95,8 @@ class CheckController(Controller):
             decision=decision,
             code=code,
             attempt_id=attempt_id,
-            from_at=from_at,
-            to_at=to_at,
+            from_at=_aware(from_at, "from"),
+            to_at=_aware(to_at, "to"),
             after=after,
             limit=limit + 1,
         )
