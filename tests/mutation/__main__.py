@@ -30,6 +30,7 @@ LEAST_KILLED = 0.9
 #: From those that say most in least time to those that try most.
 TESTS = (
     *("cases", "decide", "windows", "consent", "packs", "record", "chain", "replay"),
+    *("words", "senders"),
     *("naive", "properties"),
 )
 #: What is asked first about a module, because it is about that module.
@@ -41,7 +42,9 @@ FIRST = {
     "record": "record",
     "chain": "chain",
     "replay": "replay",
+    "senders": "senders",
     "windows": "windows",
+    "words": "words",
     "rules_consent": "consent",
 }
 ENVIRONMENT = {"COMPLIANCE_SAMPLE": "700", "PROPERTY_EXAMPLES": "0.3"}

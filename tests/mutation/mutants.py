@@ -31,8 +31,9 @@ OPERATORS = (
     *("core/ReplaceUnaryOperator_Delete_Not", "core/ReplaceUnaryOperator_USub_UAdd"),
     "core/ZeroIterationForLoop",
 )
-# Decorators that change how fast something is, never what it says.
+# What changes how fast or how large something is, never what it says.
 _ONLY_SPEED = ("@lru_cache", "@cache")
+_ONLY_SIZE = ("slots=True", "slots=False")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             if changed is None:
                 continue
             before, after = _difference(source, changed)
-            if not before.startswith(_ONLY_SPEED):
+            is_size = after == before.replace(*_ONLY_SIZE)
+            if not is_size and not before.startswith(_ONLY_SPEED):
                 yield Mutant(path.name, name.removeprefix("core/"), changed, before, after)
 
 
