@@ -177,8 +177,9 @@ async def test_a_database_that_is_away_is_a_503_and_no_fault_of_ours(
     for reply in (
         await service.client.get("/keys"),
         await service.client.post("/suppressions", json={"phone": ASHA}),
-        await service.client.get("http://dialer/metrics"),
     ):
         assert (reply.status_code, reply.headers["content-type"]) == (503, PROBLEM), reply.text
         assert "the database does not answer" in reply.json()["detail"]
+    metrics = await service.client.get("http://dialer/metrics")  # who watches is told, not refused
+    assert metrics.status_code == 200 and "dialer_database_up 0" in metrics.text
     await nowhere.dispose()
