@@ -15,7 +15,7 @@ up: $(READY)
 	@$(BIN)/dialer up
 
 test: lint
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # The law beside a naive reading of it at every minute of a year in every zone; about an hour.
 test-exhaustive: $(READY)

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from uuid import UUID
 
-# Slots lie a little further apart than 1/CPS: n of them span 20 ms more than a second, so that
-# n + 1 requests never reach the carrier within one, though the way there varies by some ms.
-_SLACK = 1.02
+# Slots lie a little further apart than 1/CPS: n of them span 40 ms more than a second, so that
+# n + 1 requests never reach the carrier within one, though the way there varies.
+_SLACK = 1.04
 
-ON_TIME_S = 0.015  # most of that; the rest is for the way
+ON_TIME_S = 0.015  # of that, for a start that wakes up late; the rest is for the way
 _SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due

@@ -23,6 +23,7 @@ from sqlalchemy import event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
@@ -48,6 +49,8 @@ _DRIVER_ERRORS = (
     asyncpg.InternalClientError,
 )
 _MOST_STALE = 100  # more than a pool holds
+_TURN_WITHIN_S = 30.0  # for a connection, when all are busy
+_ALL_BUSY = "all connections to the database are busy; try again"
 #: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
 _OPTIONS = frozenset(
     {"host", "port", "ssl", "target_session_attrs", "passfile", "service", "servicefile"}
@@ -81,7 +84,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     return create_async_engine(
         address,
         pool_size=pool_size,
-        max_overflow=pool_size // 2,
+        max_overflow=_most_connections(pool_size) - pool_size,
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
@@ -91,6 +94,10 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
             **driver_cache,
         },
     )
+
+
+def _most_connections(pool_size: int) -> int:
+    return pool_size + pool_size // 2
 
 
 def follow(engine: AsyncEngine, address: Callable[[], str]) -> None:
@@ -184,6 +191,10 @@ class Database:
         self.mark_of = mark_of
         self.hints = Hints(engine, account_id)
         self._away_since: float | None = None  # on the monotonic clock
+        # The pool gives a connection that comes back to whoever asks next, not to who waits
+        # longest: one could wait for ever beside busy others. Turns are taken here, in order.
+        assert isinstance(engine.pool, QueuePool)
+        self._turns = asyncio.Semaphore(_most_connections(engine.pool.size()))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -210,7 +221,7 @@ class Database:
                 is_open = True
                 yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
         except PoolTimeout as error:
-            raise DatabaseAway("all connections to the database are busy; try again") from error
+            raise DatabaseAway(_ALL_BUSY) from error
         except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
             if not (is_gone(error) if is_open else _cannot_connect(error)):
                 raise
@@ -232,20 +243,33 @@ class Database:
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
         """Hold a connection in a transaction of the driver's; commit at the end."""
-        connection, driver, transaction = await self._open()
-        try:
-            yield connection, driver
+        async with self._turn():
+            connection, driver, transaction = await self._open()
             try:
-                await transaction.commit()
-            except _DRIVER_ERRORS as error:
-                raise _wrapped(error, driver) from error
-        except BaseException:
-            await _roll_back(driver, transaction)
-            raise
+                yield connection, driver
+                try:
+                    await transaction.commit()
+                except _DRIVER_ERRORS as error:
+                    raise _wrapped(error, driver) from error
+            except BaseException:
+                await _roll_back(driver, transaction)
+                raise
+            finally:
+                if driver.is_closed() or driver.is_in_transaction():
+                    await connection.invalidate()  # nobody is given it again
+                await connection.close()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(_TURN_WITHIN_S):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseAway(_ALL_BUSY) from error
+        try:
+            yield
         finally:
-            if driver.is_closed() or driver.is_in_transaction():
-                await connection.invalidate()  # nobody is given it again
-            await connection.close()
+            self._turns.release()
 
     async def _open(self) -> tuple[AsyncConnection, Any, Any]:
         """Take a connection of the pool and begin. One that the server has dropped meanwhile is

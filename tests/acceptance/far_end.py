@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,6 @@ async def running_floor(
         async with (
             open_runtime(settings, migrate=False) as runtime,
             httpx.AsyncClient(base_url=twin_url, timeout=30) as admin,
-            admin.stream("GET", "/twin/owner"),  # a test that is killed leaves no twin behind
         ):
             await runtime.db.run(lambda tx: save_carrier(tx, cap=at_once, cps=cps))
             micros = round(runtime.offset.total_seconds() * 1_000_000)
@@ -115,9 +114,15 @@ async def twin_child(
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), _START_LIMIT_S)
-        yield str(json.loads(line)["url"]), process.pid
+        url = str(json.loads(line)["url"])
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=30) as owner,
+            owner.stream("GET", "/twin/owner"),  # a test that is killed leaves no twin behind
+        ):
+            yield url, process.pid
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         try:
             await asyncio.wait_for(process.wait(), _STOP_LIMIT_S)
         except TimeoutError:

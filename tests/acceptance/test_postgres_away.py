@@ -45,7 +45,6 @@ async def test_a_campaign_goes_on_by_itself_when_postgres_is_back(tmp_path: Path
         await db.run(lambda tx: save_carrier(tx, cap=20, cps=CPS))
         twin_url, _ = await stack.enter_async_context(twin_child(20, CPS, tmp_path, ()))
         twin = await stack.enter_async_context(httpx.AsyncClient(base_url=twin_url, timeout=30))
-        await stack.enter_async_context(twin.stream("GET", "/twin/owner"))
         env = fleet_environment(tmp_path, server.cluster.dsn, twin_url)
         for name, words in (("web", ["web", "--processes", "2"]), ("worker", ["worker", "--json"])):
             await stack.enter_async_context(process(words, env, tmp_path / f"{name}.log"))

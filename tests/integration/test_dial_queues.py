@@ -12,7 +12,7 @@ from dialer.dialing.claim import dial_pass
 from dialer.dialing.law import Law
 from dialer.dialing.lineup import ASIDE_LIMIT
 from dialer.keys import Keys
-from dialer.store import enrolments
+from dialer.store import queues
 from dialer.store.carrier import lock_carrier, save_carrier
 from dialer.store.engine import Database, Tx, create_engine
 from tests.benchmarks.waiting import add_leads, set_noon, start_campaign
@@ -53,9 +53,9 @@ async def test_a_pass_scans_no_table(full: tuple[Database, UUID]) -> None:
         (row,) = await tx.fetch("SELECT count(*) AS found FROM enrolments")
         assert row.found == CLOSED + OPEN
         await lock_carrier(tx, to_claim=True)  # as every pass begins
-        queues = await _plan(tx, enrolments._QUEUES, [campaign_id], tx.now, 200)
-        claim = await _plan(tx, enrolments._CLAIM, [campaign_id], [""], [0], [20], tx.now, [])
-    for plan in (queues, claim):
+        lined_up = await _plan(tx, queues._QUEUES, [campaign_id], tx.now, 200)
+        claim = await _plan(tx, queues._CLAIM, [campaign_id], [""], [0], [20], tx.now, [])
+    for plan in (lined_up, claim):
         assert re.findall(r"Seq Scan on (\w+)", plan) == [], plan
         assert "ix_enrolments_due" in plan
 

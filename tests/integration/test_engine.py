@@ -315,3 +315,22 @@ async def test_a_server_that_goes_in_the_middle_of_a_transaction_is_away(
 
 def test_a_connection_whose_end_is_half_read_is_gone() -> None:
     assert is_gone(asyncpg.InternalClientError("cannot switch to state 12"))
+
+
+async def test_whoever_waits_for_a_connection_has_its_turn(module_database_url: str) -> None:
+    database = Database(create_engine(module_database_url, pool_size=1))
+    order: list[str] = []
+
+    async def use(name: str) -> None:
+        for _ in range(5):
+            async with database.begin():
+                order.append(name)
+
+    try:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            for name in ("one", "two", "three"):
+                tasks.create_task(use(name))
+    finally:
+        await database.engine.dispose()
+    # Without turns the one that has just given its connection back takes it again, five times.
+    assert order[:6] == ["one", "two", "three"] * 2

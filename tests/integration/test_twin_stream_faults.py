@@ -117,7 +117,7 @@ async def test_a_stop_event_can_be_had_before_the_end() -> None:
     async def talk(line: Line) -> None:
         await line.until(lambda each: each.socket.closed)
 
-    script = {"hang_up_after_s": 0.5}
+    script = {"hang_up_after_s": 2.0}
     async with talking(talk, script=script, stream_stop_event=True) as (one, lines):
         await one.twin.wait_quiet()
         assert lines[0].messages[-1]["event"] == "stop" and lines[0].socket.close_code == 1000
