@@ -242,7 +242,7 @@ class Model:
         elif t >= call.send_before:
             self._give_up(call)
         else:
-            on_the_way_s = self.random.uniform(0.001, 0.005)
+            on_the_way_s = self.random.uniform(0.001, 0.02)
             self._later(t + on_the_way_s, lambda now: self._arrive(call, now))
 
     def _give_up(self, call: _Call) -> None:

@@ -104,4 +104,4 @@ def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
     seconds = [((at - NOW).total_seconds(), campaign) for campaign, at in booked]
     assert seconds == [(0.0, slow), (0.26, fast), (0.52, fast), (0.78, fast), (1.04, slow)]
     assert account.next_at == NOW + timedelta(seconds=1.3)
-    assert paces[slow].next_at == NOW + timedelta(seconds=2.04)
+    assert paces[slow].next_at == NOW + timedelta(seconds=2.08)

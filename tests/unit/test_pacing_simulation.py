@@ -33,9 +33,10 @@ def test_short_calls_are_started_as_fast_as_the_account_may() -> None:
 
 
 def test_a_process_that_stands_still_gives_its_slots_up_and_never_makes_up_for_them() -> None:
-    found = simulate(CASES["India, 4 workers, one stands still for 4 s"](3))
-    assert found.seen.late + found.seen.stale > 0
-    assert found.seen.most_per_s <= 2
+    case = CASES["India, 4 workers, one stands still for 4 s"]
+    found = [simulate(case(seed)).seen for seed in range(1, 6)]
+    assert sum(seen.late + seen.stale for seen in found) > 0
+    assert max(seen.most_per_s for seen in found) <= 2
 
 
 def test_weights_hold_while_calls_come_and_go() -> None:
