@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export UV_PYTHON_DOWNLOADS := never
+# Processes are started again and again: what was compiled is kept, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test up bench bench-dialing bench-agent bench-crash lint lock test-exhaustive mutation
+.PHONY: demo test collected up bench bench-dialing bench-agent bench-crash lint lock test-exhaustive mutation
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -14,8 +16,13 @@ demo: $(READY)
 up: $(READY)
 	@$(BIN)/dialer up
 
-test: lint
+# The tests are compiled beside the check of types, for the three that then run them. Long ones begin.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j2 lint collected
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
+collected: $(READY)
+	@$(BIN)/python -m pytest -q --collect-only >/dev/null
 
 # The law beside a naive reading of it at every minute of a year in every zone; about an hour.
 test-exhaustive: $(READY)

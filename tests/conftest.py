@@ -59,7 +59,9 @@ class Databases:
     async def create(self, template: str = "template1", prefix: str = "test") -> str:
         """Copy ``template`` and return the copy's name."""
         name = f"{prefix}_{uuid4().hex}"
-        await self._connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self._connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+        )
         self._names.append(name)
         return name
 

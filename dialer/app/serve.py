@@ -141,8 +141,7 @@ async def serving_web(context: Context, sock: socket.socket) -> AsyncIterator[No
                 await task
                 raise Unavailable("the web server stopped before it was ready; see the log")
             await asyncio.sleep(0.01)
-        with short_collections():
-            yield
+        yield
     finally:
         server.should_exit = True
         await task
@@ -228,8 +227,9 @@ async def run_until_stopped(
         if sock is not None:
             await parts.enter_async_context(serving(runtime, sock))
         async with ticking(runtime) if dials else contextlib.nullcontext():
-            on_ready()
-            await stop.asked.wait()
+            with short_collections():
+                on_ready()
+                await stop.asked.wait()
         await _drain(runtime, stop, has_web=sock is not None)
 
 

@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from rich.live import Live
 from dialer.app.highlights import highlights
 from dialer.app.rehearsal import arm_failures
 from dialer.app.runtime import Runtime, open_runtime
-from dialer.app.serve import Stop, bind, on_signals, serving, ticking
+from dialer.app.serve import Stop, bind, on_signals, serving, short_collections, ticking
 from dialer.app.talk_highlights import talk_highlights
 from dialer.app.witness import compare
 from dialer.cli.campaigns import look
@@ -59,7 +60,11 @@ async def _demo(args: argparse.Namespace, settings: Settings) -> int:
     settings = at_port(settings, sock.getsockname()[1])
     stop = Stop()
     with sock, on_signals(stop):
-        async with open_runtime(settings) as runtime, serving(runtime, sock), ticking(runtime):
+        async with AsyncExitStack() as parts:
+            runtime = await parts.enter_async_context(open_runtime(settings))
+            await parts.enter_async_context(serving(runtime, sock))
+            await parts.enter_async_context(ticking(runtime))
+            parts.enter_context(short_collections())
             running = asyncio.create_task(_run(runtime, args, tell))
             stopping = asyncio.create_task(stop.asked.wait())
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from cartesia import AsyncCartesia
+from cartesia import AsyncCartesia, DefaultAsyncHttpxClient
 from cartesia.types.websocket_connection_options import WebsocketConnectionOptions
 
 from dialer.errors import ProviderUnavailable
 from dialer.providers.cartesia_socket import PROVIDER, CartesiaSocket
 from dialer.providers.cartesia_utterance import CartesiaUtterance
+from dialer.providers.tls import tls_context
 from dialer.providers.vendor_socket import CONNECT_S, http_and_ws, socket_errors, socket_options
 
 DEFAULT_MODEL = "sonic-3.5"  # dated: a campaign may name another
@@ -42,6 +43,7 @@ class CartesiaVoices:
             websocket_base_url=ws,
             timeout=CONNECT_S,
             max_retries=0,
+            http_client=DefaultAsyncHttpxClient(verify=tls_context(), timeout=CONNECT_S),
         )
         self._tts = self._client.tts  # loaded now, not by the first call
 

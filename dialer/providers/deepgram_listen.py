@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
 from typing import Any
 
+import httpx
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.socket_client import AsyncV1SocketClient
@@ -18,6 +19,7 @@ from dialer.errors import ProviderError, ProviderUnavailable
 from dialer.providers.deepgram_events import Billed, Complaint, read_message
 from dialer.providers.deepgram_socket import DeepgramSocket
 from dialer.providers.speech import RecogniserEvent, Transcript
+from dialer.providers.tls import tls_context
 from dialer.providers.vendor_socket import (
     CONNECT_S,
     SEND_S,
@@ -74,6 +76,7 @@ class DeepgramRecognisers:
                 base=http, production=ws, agent=ws, agent_rest=http
             ),
             timeout=CONNECT_S,
+            httpx_client=httpx.AsyncClient(verify=tls_context(), timeout=CONNECT_S),
             transport_factory=DeepgramSocket,
         )
         self._listen = self._client.listen.v1  # loaded now: 0.5 s that the first call would pay

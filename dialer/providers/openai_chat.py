@@ -22,6 +22,7 @@ from dialer.agent.moves import Message, Tool
 from dialer.errors import ProviderRejected, ProviderUnavailable
 from dialer.providers.openai_reply import PROVIDER, RUNAWAY, ReplyReader, safe_code
 from dialer.providers.speech import ModelEvent
+from dialer.providers.tls import tls_context
 
 DEFAULT_MODEL = "gpt-6-luna"  # dated: see the shutdown dates of providers.md §3.6
 
@@ -76,6 +77,7 @@ class OpenAIModel:
             http_client=DefaultAsyncHttpxClient(
                 timeout=timeout,
                 limits=_LIMITS,
+                verify=tls_context(),
                 follow_redirects=False,
                 trust_env=False,  # a proxy of the environment would also get what goes to loopback
             ),

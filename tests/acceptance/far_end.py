@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 
 from dialer.app.runtime import Runtime, open_runtime
-from dialer.app.serve import bind, serving, ticking
+from dialer.app.serve import bind, serving, short_collections, ticking
 from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
 from dialer.settings import read_settings
 from dialer.store.carrier import save_carrier
@@ -94,7 +94,8 @@ async def running_floor(
             micros = round(runtime.offset.total_seconds() * 1_000_000)
             (await admin.post("/twin/clock", json={"offset_us": micros})).raise_for_status()
             async with serving(runtime, sock), ticking(runtime):
-                yield Floor(runtime, admin, url, pid)
+                with short_collections():
+                    yield Floor(runtime, admin, url, pid)
 
 
 @asynccontextmanager

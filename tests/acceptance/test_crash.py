@@ -14,10 +14,10 @@ SEED = int(os.environ.get("CRASH_SEED", "7"))
 SHORT = Scenario(
     "short",
     SEED,
-    attempts=60,
+    attempts=50,
     cap=100,
     cps=3.0,
-    batch=30,
+    batch=25,
     kill_every_s=4.0,
     postgres_every_s=12.0,
     burst_every_s=10.0,
