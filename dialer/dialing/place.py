@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
 from dialer.dialing.claim import Intended
+from dialer.dialing.decided import INTENT_LIFE
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
@@ -37,7 +39,6 @@ from dialer.store.suppressions import suppressed_among
 
 log = logging.getLogger(__name__)
 
-START_AHEAD_S = 0.15  # of its slot an intent is started: its transaction takes a moment
 REPLY_KEPT_S = 60.0  # how long a reply is kept for a database that is away; then recovery asks
 
 
@@ -83,12 +84,27 @@ async def place_at_slot(placing: Placing, intent: Intended, slots: Slots) -> Non
     """Place an intent at its slot, on the monotonic clock: product time runs as fast.
 
     The request's turn is taken first, with those of all intents of its pass in one transaction,
-    and the intent is started a little ahead: at the slot nothing is left to do but to send.
+    and the call is made ready a little ahead: at the slot nothing is left to do but to send.
     """
     slots.add(intent.slot_at)
     await placing.turn_to_call()
-    await _until(placing, intent.slot_at - START_AHEAD_S)
-    await place(placing, intent.attempt_id, slots)
+    await _until(placing, intent.slot_at - slots.ahead_s)
+    give_up_at = intent.slot_at + INTENT_LIFE.total_seconds()
+    await place(placing, intent.attempt_id, slots, await _near_slot(placing, slots, give_up_at))
+
+
+async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float | None:
+    """Wait until one of this process's slots is so near that a call is made ready for it; book one
+    where all have gone by. None: the intent will be too old by then."""
+    while (now := placing.monotonic()) < give_up_at:
+        slot, wait_s = slots.near(now)
+        if slot is not None:
+            return slot
+        if wait_s == math.inf:
+            slots.add(await placing.db.run(lambda tx: _book_again(tx, 0.0)))
+        else:
+            await asyncio.sleep(wait_s)
+    return None
 
 
 async def _until(placing: Placing, at: float) -> None:
@@ -96,21 +112,30 @@ async def _until(placing: Placing, at: float) -> None:
         await asyncio.sleep(wait_s)
 
 
-async def place(placing: Placing, attempt_id: UUID, slots: Slots | None = None) -> None:
+async def place(
+    placing: Placing, attempt_id: UUID, slots: Slots | None = None, slot: float | None = None
+) -> None:
     """Turn one intent into one request to the carrier, or refuse it.
 
-    slots: of this process, for the request to go out at one of them; None: at once.
+    slots: of this process, for the request to go out at one of them; None: at once. slot: the
+    one it was made ready for.
 
     One gap is left: a process that is frozen after its last look at the clock, before its bytes
     are on the wire, sends what it decided before. With a connection at hand it is what lies
     between two lines of ours and a write to a socket, some 0.1 ms of work; without one it is up
     to the 2 s that a connect may take. Only a machine that stops just there makes it longer.
     """
+    began = placing.monotonic()
     request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
     if request is None:
+        if slots is not None and slot is not None:
+            slots.add(slot)
         return
     send_before, call = request
-    is_its_turn = slots is None or await _has_come(placing, slots, send_before)
+    is_its_turn = True
+    if slots is not None:
+        slots.ready_s.append(placing.monotonic() - began)
+        is_its_turn = await _has_come(placing, slots, slot, send_before)
     if not is_its_turn or placing.monotonic() >= send_before:
         # We stood still too long to know that the law still allows it; nothing was sent.
         await placing.db.run(lambda tx: record_reply(tx, attempt_id, None))
@@ -123,13 +148,16 @@ async def place(placing: Placing, attempt_id: UUID, slots: Slots | None = None) 
     await end_calls(placing.db, placing.carrier, to_end)
 
 
-async def _has_come(placing: Placing, slots: Slots, send_before: float) -> bool:
-    """Wait for the next slot and be there on time; False if none comes before ``send_before``.
+async def _has_come(placing: Placing, slots: Slots, slot: float | None, send_before: float) -> bool:
+    """Wait for the slot and be there on time, or for one after it; False if none comes before
+    ``send_before``.
 
     Late starts of two processes would go out together, so that each of them books anew.
     """
+    within_s = ON_TIME_S
     while placing.monotonic() < send_before:
-        slot, within_s = await _next_slot(placing, slots)
+        if slot is None:
+            slot, within_s = await _next_slot(placing, slots)
         if slot >= send_before:
             slots.add(slot)  # another may be in time for it
             return False
@@ -138,6 +166,7 @@ async def _has_come(placing: Placing, slots: Slots, send_before: float) -> bool:
         slots.late_s.append(now - slot)
         if is_on_time(slot, now, within_s):
             return True
+        slot = None
     return False
 
 

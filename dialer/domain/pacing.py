@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from uuid import UUID
 
 # Slots lie a little further apart than 1/CPS: n of them span 40 ms more than a second, so that
@@ -21,6 +21,7 @@ _SLACK = 1.04
 
 ON_TIME_S = 0.015  # of that, for a start that wakes up late; the rest is for the way
 _SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
+SHORTEST_AHEAD_S, _LONGEST_AHEAD_S = 0.15, 1.0
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
 HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
@@ -79,13 +80,22 @@ def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> date
 class Slots:
     """The slots that one process has booked, in monotonic seconds.
 
-    A start takes the next one that has not gone by, be it its own or not: who is late moves all
-    after it by one, and only the last of them has to book anew. A start that comes to nothing
-    leaves its slot to another. ``late_s``: how late the last starts woke up.
+    A call is made ready for the first of them that it can still reach, be it its own or not: who
+    is late moves all after it by one, and the last of them books anew while it has time. A start
+    that comes to nothing leaves its slot to another. ``late_s``: how late the last starts woke
+    up; ``ready_s``: how long the last calls took to be made ready.
     """
 
     booked: list[float] = field(default_factory=list)
     late_s: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    ready_s: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+
+    @property
+    def ahead_s(self) -> float:
+        """Return how long before its slot a call is made ready: its transaction takes a moment,
+        and a longer one where the machine or the database has too much to do."""
+        usual_s = 1.5 * max(self.ready_s, default=0.0)
+        return min(_LONGEST_AHEAD_S, max(SHORTEST_AHEAD_S, usual_s))
 
     @property
     def hold_s(self) -> float:
@@ -97,12 +107,27 @@ class Slots:
         heappush(self.booked, at)
 
     def take(self, now: float) -> float | None:
-        """Take the next slot, None if all have gone by."""
+        """Take the next slot for a call that is ready, None if all have gone by."""
         while self.booked:
             at = heappop(self.booked)
             if is_on_time(at, now):
                 return at
         return None
+
+    def near(self, now: float) -> tuple[float | None, float]:
+        """Take the first slot that a call can be made ready for, if the time for that has come.
+
+        Returns the slot or None, and how long to wait for it; infinity if none is left.
+        """
+        reachable = [at for at in self.booked if at - now >= self.ahead_s / 3]
+        if not reachable:
+            return None, math.inf
+        at = min(reachable)
+        if (wait_s := at - self.ahead_s - now) > 0:
+            return None, wait_s
+        self.booked.remove(at)
+        heapify(self.booked)
+        return at, 0.0
 
 
 def is_on_time(slot: float, now: float, within_s: float = ON_TIME_S) -> bool:

@@ -8,6 +8,7 @@ over its cap, and counts what starts within any second.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,10 @@ from uuid import UUID
 
 from dialer.dialing.claim import COMMIT_TIME
 from dialer.dialing.decided import INTENT_LIFE
-from dialer.dialing.place import START_AHEAD_S
 from dialer.domain.pacing import (
     ON_TIME_S,
     PASS_EVERY_S,
+    SHORTEST_AHEAD_S,
     Pace,
     Slots,
     Starts,
@@ -194,8 +195,8 @@ class Model:
             call = _Call(named[campaign_id], worker, slot_at)
             self._slots[worker].add(slot_at)
             self._intended[id(call)] = call
-            ready_at = self._awake(worker, max(t, call.slot_at - START_AHEAD_S))
-            self._later(ready_at, lambda now_s, call=call: self._make_ready(call, now_s))  # type: ignore[misc]
+            near_at = self._awake(worker, max(t, call.slot_at - SHORTEST_AHEAD_S))
+            self._later(near_at, lambda now_s, call=call: self._come_near(call, now_s))  # type: ignore[misc]
 
     def _demand(self, one: Dialed, now: datetime) -> Demand:
         live = self._live[one.campaign_id]
@@ -205,18 +206,40 @@ class Model:
             may_start = min(may_start, free_slots(next_slot_at=own, cps=one.max_cps, now=now))
         return Demand(one.campaign_id, one.weight, may_start, live)
 
-    def _make_ready(self, call: _Call, t: float) -> None:
+    def _come_near(self, call: _Call, t: float) -> None:
+        """As `dialing.place`: made ready for the process's next slot, or for a new one."""
+        own = self._slots[call.worker]
+        slot, wait_s = own.near(t)
+        if slot is not None:
+            self._make_ready(call, slot, t)
+        elif wait_s == math.inf:
+            self.seen.late += 1
+            own.add(self._book(t, 0.0))
+            self._come_near(call, t)
+        else:
+            at = self._awake(call.worker, t + wait_s)
+            self._later(at, lambda now_s: self._come_near(call, now_s))
+
+    def _book(self, t: float, hold_s: float) -> float:
+        at = Pace(self.cps, self._next_slot).slot(BEGIN + timedelta(seconds=t))
+        self._next_slot = Pace(self.cps).after(at, hold_s).next_at
+        return (at - BEGIN).total_seconds()
+
+    def _make_ready(self, call: _Call, slot: float, t: float) -> None:
         """intended → placing, unless it was given back or is too old."""
         if self._intended.pop(id(call), None) is None:
+            self._slots[call.worker].add(slot)
             return
         if t >= call.slot_at + INTENT_LIFE.total_seconds():
+            self._slots[call.worker].add(slot)
             self._give_up(call)
             return
         call.send_before = t + _POST_WITHIN_S
-        self._take_slot(call, t)
+        woken_at = self._awake(call.worker, max(t, slot))
+        self._later(woken_at, lambda now_s: self._send(call, slot, ON_TIME_S, now_s))
 
     def _take_slot(self, call: _Call, t: float) -> None:
-        """As `dialing.place`: the process's next slot, or a new one of the account's."""
+        """Late for its slot: the process's next one, or a new one of the account's."""
         if t >= call.send_before:
             self._give_up(call)
             return
@@ -225,9 +248,7 @@ class Model:
         if slot is None:
             self.seen.late += 1
             within_s = own.hold_s
-            at = Pace(self.cps, self._next_slot).slot(BEGIN + timedelta(seconds=t))
-            self._next_slot = Pace(self.cps).after(at, within_s).next_at
-            slot = (at - BEGIN).total_seconds()
+            slot = self._book(t, within_s)
         if slot >= call.send_before:
             own.add(slot)
             self._give_up(call)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dialer.domain.pacing import (
     HORIZON_S,
     ON_TIME_S,
+    SHORTEST_AHEAD_S,
     Pace,
     Slots,
     Starts,
@@ -55,6 +56,25 @@ def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
         12.5,
         None,
     ]
+
+
+def test_a_call_is_made_ready_for_the_first_slot_that_it_can_reach() -> None:
+    slots = Slots()
+    for at in (10.0, 10.5, 11.0):
+        slots.add(at)
+    assert slots.near(9.5) == (None, pytest.approx(10.0 - SHORTEST_AHEAD_S - 9.5))
+    assert slots.near(9.9) == (10.0, 0.0)
+    assert slots.near(10.49)[0] is None  # too near for it: left to one that is ready
+    assert slots.take(10.49) == 10.5
+    assert slots.near(10.9) == (11.0, 0.0)
+    assert slots.near(10.9) == (None, math.inf)
+
+
+def test_where_making_ready_takes_long_it_begins_early() -> None:
+    slots = Slots()
+    for took_s, ahead_s in ((0.01, SHORTEST_AHEAD_S), (0.4, 0.6), (5.0, 1.0)):
+        slots.ready_s.append(took_s)
+        assert slots.ahead_s == pytest.approx(ahead_s)
 
 
 def test_a_process_that_wakes_late_keeps_its_new_slot_free_for_longer() -> None:
