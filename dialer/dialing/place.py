@@ -100,10 +100,13 @@ async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float
         slot, wait_s = slots.near(now)
         if slot is not None:
             return slot
-        if wait_s == math.inf:
-            slots.add(await placing.db.run(lambda tx: _book_again(tx, 0.0)))
-        else:
+        if wait_s < math.inf:
             await asyncio.sleep(wait_s)
+            continue
+        booked = await placing.db.run(lambda tx: _book_again(tx, 0.0, give_up_at))
+        if booked is None:
+            return None
+        slots.add(booked)
     return None
 
 
@@ -157,7 +160,9 @@ async def _has_come(placing: Placing, slots: Slots, slot: float | None, send_bef
     within_s = ON_TIME_S
     while placing.monotonic() < send_before:
         if slot is None:
-            slot, within_s = await _next_slot(placing, slots)
+            slot, within_s = await _next_slot(placing, slots, send_before)
+        if slot is None:
+            return False
         if slot >= send_before:
             slots.add(slot)  # another may be in time for it
             return False
@@ -170,22 +175,25 @@ async def _has_come(placing: Placing, slots: Slots, slot: float | None, send_bef
     return False
 
 
-async def _next_slot(placing: Placing, slots: Slots) -> tuple[float, float]:
+async def _next_slot(placing: Placing, slots: Slots, before: float) -> tuple[float | None, float]:
     """Return the next slot, and for how long a start may come to it."""
     booked = slots.take(placing.monotonic())
     if booked is not None:
         return booked, ON_TIME_S
     hold_s = slots.hold_s
-    return await placing.db.run(lambda tx: _book_again(tx, hold_s)), hold_s
+    return await placing.db.run(lambda tx: _book_again(tx, hold_s, before)), hold_s
 
 
-async def _book_again(tx: Tx, hold_s: float) -> float:
+async def _book_again(tx: Tx, hold_s: float, before: float) -> float | None:
     """Book the account's next slot for a start that was late, in monotonic seconds, and keep the
-    others away for ``hold_s`` more."""
+    others away for ``hold_s`` more; None, and nothing booked, if it is not ``before``."""
     account = await lock_carrier(tx)
     at = Pace(account.cps, account.next_slot_at).slot(tx.now)
+    slot = tx.read_at + (at - tx.now).total_seconds()
+    if slot >= before:
+        return None
     await save_carrier(tx, next_slot_at=Pace(account.cps).after(at, hold_s).next_at)
-    return tx.read_at + (at - tx.now).total_seconds()
+    return slot
 
 
 async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:

@@ -31,9 +31,13 @@ async def lock_carrier(tx: Tx, *, to_claim: bool = False) -> Any:
     return row
 
 
-_LOCK = "SELECT * FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE"
-_LOCK_TO_CLAIM = """
-SELECT *, set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+# All dialing waits behind this lock. Whoever says nothing for 3 s while it holds it stands still:
+# the server ends that transaction, so that a process that is frozen stops nobody but itself.
+_LIVELY = "set_config('idle_in_transaction_session_timeout', '3s', true)"
+_LOCK = f"SELECT *, {_LIVELY} FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE"
+_LOCK_TO_CLAIM = f"""
+SELECT *, {_LIVELY},
+  set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
 FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE
 """
 

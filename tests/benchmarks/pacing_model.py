@@ -214,16 +214,23 @@ class Model:
             self._make_ready(call, slot, t)
         elif wait_s == math.inf:
             self.seen.late += 1
-            own.add(self._book(t, 0.0))
-            self._come_near(call, t)
+            booked = self._book(t, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
+            if booked is not None:
+                own.add(booked)
+                self._come_near(call, t)
+            elif self._intended.pop(id(call), None) is not None:
+                self._give_up(call)
         else:
             at = self._awake(call.worker, t + wait_s)
             self._later(at, lambda now_s: self._come_near(call, now_s))
 
-    def _book(self, t: float, hold_s: float) -> float:
+    def _book(self, t: float, hold_s: float, before: float) -> float | None:
         at = Pace(self.cps, self._next_slot).slot(BEGIN + timedelta(seconds=t))
+        slot = (at - BEGIN).total_seconds()
+        if slot >= before:
+            return None
         self._next_slot = Pace(self.cps).after(at, hold_s).next_at
-        return (at - BEGIN).total_seconds()
+        return slot
 
     def _make_ready(self, call: _Call, slot: float, t: float) -> None:
         """intended → placing, unless it was given back or is too old."""
@@ -248,7 +255,10 @@ class Model:
         if slot is None:
             self.seen.late += 1
             within_s = own.hold_s
-            slot = self._book(t, within_s)
+            slot = self._book(t, within_s, call.send_before)
+            if slot is None:
+                self._give_up(call)
+                return
         if slot >= call.send_before:
             own.add(slot)
             self._give_up(call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +14,12 @@ from dialer.dialing.claim import dial_pass
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.lifecycle import change_state
 from dialer.dialing.optout import suppress
-from dialer.dialing.place import place_at_slot, record_reply
+from dialer.dialing.place import record_reply
 from dialer.dialing.test_call import test_call as make_test_call
 from dialer.domain.campaign import CampaignState
-from dialer.domain.pacing import Slots, gap_s
 from dialer.domain.placing import POST_WITHIN
 from dialer.domain.retry import EnrolmentState
-from dialer.providers.protocols import Accepted, CallRequest, RefusalReason, Refused
+from dialer.providers.protocols import RefusalReason, Refused
 from dialer.store import campaigns, enrolments
 from dialer.store.callers import upsert_callers
 from dialer.store.carrier import lock_carrier, save_carrier
@@ -345,27 +343,3 @@ async def _once(floor: Floor, work: Any) -> None:
     """Run ``work`` in one transaction that is not run again: a deadlock would show."""
     async with floor.db.begin() as tx:
         await work(tx)
-
-
-async def test_two_processes_late_for_their_slots_keep_the_pace_together(floor: Floor) -> None:
-    """Each alone keeps a slot's distance; late together they would go out in pairs."""
-    await floor.db.run(lambda tx: save_carrier(tx, cps=5.0))
-    await floor.launch([ASHA, RAVI, MEENA, "+919876500004"])
-    intents = await floor.claim()
-    sent: list[float] = []
-
-    async def place(request: CallRequest) -> Accepted:
-        sent.append(time.monotonic())
-        return Accepted(request.to)
-
-    floor.carrier.place = place  # type: ignore[method-assign]
-
-    async def stall() -> None:
-        await asyncio.sleep(max(0.0, intents[1].slot_at + 0.1 - time.monotonic()))
-
-    late = replace(floor.placing, turn_to_call=stall)
-    slots = Slots(), Slots()
-    await asyncio.gather(*(place_at_slot(late, one, slots[n % 2]) for n, one in enumerate(intents)))
-    gaps = [after - before for before, after in itertools.pairwise(sent)]
-    assert len(sent) == len(intents) == 4
-    assert min(gaps) > gap_s(5.0) - 0.02
