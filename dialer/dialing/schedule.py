@@ -20,7 +20,7 @@ Job = Callable[[], Awaitable[Any]]
 
 
 _LAST_RUNS_S = 3.0
-_LONGEST_REST_S = 0.25
+_SHORTEST_REST_S, _LONGEST_REST_S = 0.1, 0.25
 
 
 @dataclass(eq=False, slots=True)
@@ -92,10 +92,12 @@ class Ticks:
             while True:
                 run.is_wanted, began = False, time.monotonic()
                 await self._guarded(run)
+                # Half of the time at most, and never twice for news that come in a bunch: what is
+                # asked for without end leaves room for calls.
+                took_s = time.monotonic() - began
+                await asyncio.sleep(min(_LONGEST_REST_S, max(_SHORTEST_REST_S, took_s)))
                 if not run.is_wanted or self._is_ending:
                     return
-                # Half of the time at most: what is asked for without end leaves room for calls.
-                await asyncio.sleep(min(_LONGEST_REST_S, time.monotonic() - began))
         finally:
             run.is_running = False
 

@@ -15,16 +15,18 @@ from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from uuid import UUID
 
-# Slots lie a little further apart than 1/CPS: n of them span 40 ms more than a second, so that
+# Slots lie a little further apart than 1/CPS: n of them span 30 ms more than a second, so that
 # n + 1 requests never reach the carrier within one, though the way there varies.
-_SLACK = 1.04
+_SLACK = 1.03
 
-ON_TIME_S = 0.015  # of that, for a start that wakes up late; the rest is for the way
+ON_TIME_S = 0.012  # of that, for a start that wakes up late; the rest is for the way
 _SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
 SHORTEST_AHEAD_S, _LONGEST_AHEAD_S = 0.15, 1.0
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
-HORIZON_S = 2.0  # a pass books dial slots no further ahead than this (design §6.1)
+# A pass books dial slots no further ahead than this: inside the 2 s of design §6.1, so that a call
+# that is ready and late finds one in the 2 s in which it may be sent.
+HORIZON_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ class Model:
         for stalled, since, until in self.world.stalls:
             if stalled == worker and since <= at < until:
                 at = until
-        return at + min(0.015, self.random.expovariate(500))
+        return at + min(ON_TIME_S, self.random.expovariate(500))
 
     def _tick_of(self, worker: int) -> Callable[[float], None]:
         def tick(t: float) -> None:
@@ -273,7 +273,7 @@ class Model:
         elif t >= call.send_before:
             self._give_up(call)
         else:
-            on_the_way_s = self.random.uniform(0.001, 0.02)
+            on_the_way_s = self.random.uniform(0.001, 0.018)
             self._later(t + on_the_way_s, lambda now: self._arrive(call, now))
 
     def _give_up(self, call: _Call) -> None:

@@ -19,7 +19,7 @@ async def test_narrower_limits_hold_at_once(floor: Floor) -> None:
     await floor.place(intents[0].attempt_id)
     await floor.db.run(lambda tx: change_limits(tx, cap=50, cps=1.0, inbound_reserve=0))
     rows = [await floor.attempt(one.attempt_id) for one in intents]
-    assert len(rows) > 5
+    assert len(rows) >= 5
     assert [row.state for row in rows] == ["placed"] + ["refused"] * (len(rows) - 1)
     assert {row.refusal for row in rows[1:]} == {"stale"}
 
@@ -30,7 +30,7 @@ async def test_narrower_limits_hold_at_once(floor: Floor) -> None:
     assert abs(await floor.db.run(ahead) - gap_s(1.0)) < 0.001
     await floor.later(10)
     again = await floor.claim()
-    assert len(again) == 2  # a second apart, and two seconds ahead
+    assert len(again) == 2  # a second apart, as far ahead as a pass may book
 
 
 async def test_wider_limits_give_nothing_back(floor: Floor) -> None:
@@ -40,4 +40,4 @@ async def test_wider_limits_give_nothing_back(floor: Floor) -> None:
     await floor.db.run(lambda tx: change_limits(tx, cap=60, cps=2.0, inbound_reserve=0))
     assert (await floor.attempt(one.attempt_id)).state == "intended"
     # 100 seconds to the next slot were those of the old pace.
-    assert len(await floor.claim()) >= 3
+    assert len(await floor.claim()) >= 2

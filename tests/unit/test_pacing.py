@@ -42,7 +42,7 @@ def test_a_stall_is_never_made_up_by_a_burst() -> None:
         at = pace.slot(NOW)
         starts.append((at - NOW).total_seconds())
         pace = pace.after(at)
-    assert starts == [0.0, 0.52, 1.04, 1.56]
+    assert starts == pytest.approx([0.0, 0.515, 1.03, 1.545])
 
 
 def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
@@ -104,17 +104,17 @@ def test_a_new_cps_counts_from_the_last_start(old: float, new: float) -> None:
 
 
 def test_slots_already_booked_leave_less_room() -> None:
-    assert free_slots(next_slot_at=None, cps=2.0, now=NOW) == 4
-    assert free_slots(next_slot_at=NOW - timedelta(hours=1), cps=2.0, now=NOW) == 4
-    assert free_slots(next_slot_at=NOW + timedelta(seconds=1.5), cps=2.0, now=NOW) == 1
-    assert free_slots(next_slot_at=NOW + timedelta(seconds=2), cps=2.0, now=NOW) == 0
+    assert free_slots(next_slot_at=None, cps=2.0, now=NOW) == 3
+    assert free_slots(next_slot_at=NOW - timedelta(hours=1), cps=2.0, now=NOW) == 3
+    assert free_slots(next_slot_at=NOW + timedelta(seconds=1.2), cps=2.0, now=NOW) == 1
+    assert free_slots(next_slot_at=NOW + timedelta(seconds=1.5), cps=2.0, now=NOW) == 0
     assert not is_within_horizon(NOW + timedelta(seconds=HORIZON_S), NOW)
 
 
 @given(st.floats(0.5, 60.0))
 def test_one_start_more_than_the_cps_never_fits_a_second(cps: float) -> None:
-    """Not even when the way to the carrier varies by 20 ms."""
-    assert math.ceil(cps) * gap_s(cps) >= 1.04 - 1e-9
+    """Not even when the way to the carrier varies by 18 ms."""
+    assert math.ceil(cps) * gap_s(cps) >= 1.03 - 1e-9
 
 
 def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
@@ -122,6 +122,9 @@ def test_a_schedule_keeps_the_accounts_pace_and_each_campaigns() -> None:
     starts = [Starts(slow, 3, Pace(cps=1.0)), Starts(fast, 3)]
     booked, account, paces = schedule(Pace(cps=4.0), starts, NOW)
     seconds = [((at - NOW).total_seconds(), campaign) for campaign, at in booked]
-    assert seconds == [(0.0, slow), (0.26, fast), (0.52, fast), (0.78, fast), (1.04, slow)]
-    assert account.next_at == NOW + timedelta(seconds=1.3)
-    assert paces[slow].next_at == NOW + timedelta(seconds=2.08)
+    gap = 1.03 / 4
+    assert [at for at, _ in seconds] == pytest.approx([n * gap for n in range(5)])
+    assert [campaign for _, campaign in seconds] == [slow, fast, fast, fast, slow]
+    assert account.next_at is not None and paces[slow].next_at is not None
+    assert (account.next_at - NOW).total_seconds() == pytest.approx(5 * gap)
+    assert (paces[slow].next_at - NOW).total_seconds() == pytest.approx(2.06)
