@@ -28,6 +28,7 @@ from sqlalchemy.pool import QueuePool
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.store.notify import Hints
+from dialer.store.rows import fetch
 
 log = logging.getLogger(__name__)
 
@@ -110,16 +111,6 @@ def follow(engine: AsyncEngine, address: Callable[[], str]) -> None:
         parameters["host"], parameters["port"] = now.host, now.port
 
 
-class Row(asyncpg.Record):  # type: ignore[misc]  # asyncpg carries no types
-    """A row of `Tx.fetch`: its columns are attributes."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
 #: An erased person's number → what the do-not-call list keeps of it (`domain.erasure.mark`).
 MarkOf = Callable[[str], str]
 
@@ -154,11 +145,10 @@ class Tx:
         """Run one statement as it stands, on the driver: for those that every call runs.
 
         It costs a fifth of the processor time of `execute`. ``$1`` stands for ``values[0]``; the
-        rows are `Row`. Errors are SQLAlchemy's, as everywhere.
+        rows are `rows.Row`. Errors are SQLAlchemy's, as everywhere.
         """
         try:
-            found: Sequence[Any] = await self.driver.fetch(sql, *values, record_class=Row)
-            return found
+            return await fetch(self.driver, sql, values)
         except _DRIVER_ERRORS as error:
             raise _wrapped(error, self.driver) from error
 
