@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from dialer.compliance.decide import worked_through
 from dialer.compliance.packs import Pack, cautions
 from dialer.compliance.senders import AbandonmentLimit
 from dialer.compliance.verdict import TIME_REASONS
@@ -16,6 +17,7 @@ from dialer.domain.breakers import Breaker, in_words
 from dialer.domain.budget import Budget
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
+from dialer.reports.finish import RATE_SPAN, Finish, Rates, finish, rates
 from dialer.settings import RecoveryBounds
 from dialer.store import campaigns, carrier, reports
 from dialer.store.abandoned import over_limits
@@ -24,14 +26,11 @@ from dialer.store.budget import budget_of
 from dialer.store.calls import page_calls
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
-from dialer.store.reports import Calls, Places
+from dialer.store.reports import Places
 
 S = EnrolmentState
 
-RATE_SPAN: Final = timedelta(minutes=5)
-# A call placed this moment is not yet a rate: the shortest time it is spread over.
 _MOST_UNRESOLVED: Final = 20
-_LEAST_SPAN: Final = timedelta(seconds=10)
 #: Denials that an opening window ends; the other time reasons are caps and gaps.
 WINDOW_CODES: Final = TIME_REASONS - {"ATTEMPT_CAP", "MIN_GAP"}
 
@@ -46,8 +45,8 @@ async def stats(
     exhausted counts all, with a disposition or without. in_flight counts every live attempt by
     state, ambiguous ones included. attempts: calls that rang or may have. answer_rate: the share
     of ended calls that a person answered, 0 to 1, None before the first has ended. rate_per_min
-    and finish_at: see `rate_per_min` and `finish_at`. unresolved: the oldest calls in doubt, at
-    most 20, with what each awaits by ``bounds``. Times are aware datetimes.
+    and net_per_min: see `Rates`. finish_at and left_over: see `Finish`. unresolved: the oldest
+    calls in doubt, at most 20, with what each awaits by ``bounds``. Times are aware datetimes.
     """
     places = await reports.count_places(tx, campaign.id)
     calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
@@ -62,7 +61,9 @@ async def stats(
     )
     outcomes = _sum((call.outcome, call.count) for call in calls)
     is_open = campaign.is_window_open(packs, tx.now)
-    rate = rate_per_min(calls, tx.now)
+    settled = await reports.count_settled(tx, campaign.id, since=tx.now - RATE_SPAN)
+    rate = rates(calls, settled, tx.now)
+    through = await _finish(tx, campaign, packs, places, rate.calls)
     return {
         "state": campaign.state.value,
         "leads": sum(by_state.values()),
@@ -83,15 +84,10 @@ async def stats(
         "outcomes": _sorted(outcomes),
         "answer_rate": answer_rate(outcomes),
         "checks": {"allowed": checks.get("allow", 0), "denied": checks.get("deny", 0)},
-        "rate_per_min": rate,
-        "finish_at": finish_at(
-            campaign.state,
-            places,
-            rate=rate,
-            is_open=is_open,
-            ends_at=campaign.row.ends_at,
-            now=tx.now,
-        ),
+        "rate_per_min": rate.calls,
+        "net_per_min": rate.net,
+        "finish_at": through.at,
+        "left_over": through.left_over,
         "starts_at": campaign.row.starts_at,
         "ends_at": campaign.row.ends_at,
         "paused_reason": await _paused_reason(tx, campaign, account),
@@ -99,6 +95,7 @@ async def stats(
         "budget_usd": None if budget is None else float(budget.usd),
         "warnings": [
             *_warnings(campaign.state, places, account, budget, abandoned, tx.now),
+            *_too_short(through, rate, campaign),
             *cautions(packs, tx.now.date()),
         ],
     }
@@ -120,44 +117,27 @@ async def _unresolved(tx: Tx, campaign: Campaign, bounds: RecoveryBounds) -> lis
     ]
 
 
-def rate_per_min(calls: Sequence[Calls], now: datetime) -> float:
-    """Return calls placed a minute over the last 5 minutes of product time, two decimals.
+async def _finish(
+    tx: Tx, campaign: Campaign, packs: Sequence[Pack], places: Sequence[Places], rate: float
+) -> Finish:
+    lead = await reports.some_waiting(tx, campaign.id)
 
-    A campaign that began, or went on after a pause, within them is measured from that call on.
-    """
-    first = min((call.first_at for call in calls if call.first_at is not None), default=None)
-    if first is None:
-        return 0.0
-    span = max(now - first, _LEAST_SPAN)
-    return round(sum(call.placed_lately for call in calls) / (span / timedelta(minutes=1)), 2)
+    def worked(seconds: float) -> datetime | None:
+        if lead is None:  # the last was just called
+            return tx.now
+        return worked_through(
+            packs,
+            campaign.definition.campaign.category,
+            campaign.definition.mode,
+            campaign.narrowing,
+            phone=lead.phone,
+            lead_zone=lead.timezone,
+            at=tx.now,
+            work_s=seconds,
+        )
 
-
-def finish_at(
-    state: CampaignState,
-    places: Sequence[Places],
-    *,
-    rate: float,
-    is_open: bool,
-    ends_at: datetime | None,
-    now: datetime,
-) -> datetime | None:
-    """Estimate when a running campaign is through, or None where nothing honest can be said.
-
-    Assumes that every waiting lead is called once more, at the present rate, with its window
-    open; never before the last due time, never after ``ends_at``. Leads that wait for facts end
-    with ``ends_at`` alone.
-    """
-    if state is not CampaignState.RUNNING:
-        return None
-    waiting = [place for place in places if place.state == S.WAITING]
-    left = sum(place.count for place in waiting)
-    if any(place.undated for place in waiting):
-        return ends_at
-    if left and (rate <= 0 or not is_open):
-        return None
-    due = [place.latest_due_at for place in waiting if place.latest_due_at is not None]
-    through = max([now + timedelta(minutes=left / rate if left else 0), *due])
-    return through if ends_at is None else min(through, ends_at)
+    ends_at = campaign.row.ends_at
+    return finish(campaign.state, places, rate=rate, worked=worked, ends_at=ends_at, now=tx.now)
 
 
 def answer_rate(outcomes: Mapping[str, int]) -> float | None:
@@ -222,6 +202,16 @@ def _warnings(
     for limit, words in abandoned:
         if not limit.blocks:  # one that blocks stops the campaign, and says so there
             yield words
+
+
+def _too_short(through: Finish, rate: Rates, campaign: Campaign) -> Iterator[str]:
+    if through.left_over:
+        ends_at = campaign.row.ends_at.astimezone(UTC)
+        yield (
+            f"at {rate.calls:g} calls a minute some {through.left_over} leads are left uncalled "
+            f"when the campaign ends ({ends_at:%Y-%m-%d %H:%M} UTC): raise its limits, widen its "
+            "hours or move its end"
+        )
 
 
 def _help(place: Places) -> str:

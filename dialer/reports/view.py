@@ -18,7 +18,7 @@ Stats = Mapping[str, Any]
 
 _STATE_STYLES: Final = {"running": "green", "paused": "yellow", "cancelled": "red"}
 _MOST_UNRESOLVED: Final = 5  # lines of calls in doubt; the API lists them all
-_ASSUMPTION: Final = "if each waiting lead takes one call at this rate"
+_ASSUMPTION: Final = "if each waiting lead takes one call at this rate, in calling hours"
 
 
 def status_view(name: str, stats: Stats, now: datetime) -> RenderableType:
@@ -94,10 +94,15 @@ def _facts(stats: Stats, now: datetime) -> Iterator[tuple[str, str]]:
     yield "waiting", waiting
     for call in stats.get("unresolved", ())[:_MOST_UNRESOLVED]:
         yield f"in doubt ({_words(call['state'])})", f"awaits {call['awaits']}"
-    yield "rate", f"{stats['rate_per_min']:g} calls a minute (last 5 minutes)"
+    yield "rate", _rate(stats)
     yield "finish", _finish(stats, now)
     yield "calls", _calls(stats)
     yield "checks", _checks(stats)
+
+
+def _rate(stats: Stats) -> str:
+    calls, net = stats["rate_per_min"], stats["net_per_min"]
+    return f"{calls:g} calls a minute, {net:g} leads settled (last 5 minutes)"
 
 
 def _calls(stats: Stats) -> str:
@@ -138,8 +143,6 @@ def _finish(stats: Stats, now: datetime) -> str:
 def _why_unknown(stats: Stats) -> str:
     if stats["state"] != "running":
         return f"unknown while {stats['state']}"
-    if stats["waiting"] and stats["waiting_window"] == stats["waiting"]:
-        return "unknown until a calling window opens"
     if stats["waiting"] and not stats["rate_per_min"]:
         return "unknown: no call in the last 5 minutes"
     return "unknown"

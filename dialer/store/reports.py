@@ -186,6 +186,33 @@ async def count_calls(tx: Tx, campaign_id: UUID, *, since: datetime) -> list[Cal
     return [Calls(*row) for row in rows]
 
 
+_SETTLED = """
+SELECT count(*) FROM attempts a
+JOIN enrolments e ON e.account_id = a.account_id AND e.id = a.enrolment_id
+  AND e.last_attempt_id = a.id
+WHERE a.account_id = $1 AND a.campaign_id = $2 AND a.ended_at > $3
+  AND e.state NOT IN ('waiting', 'calling')
+"""
+
+
+async def count_settled(tx: Tx, campaign_id: UUID, *, since: datetime) -> int:
+    """Count the leads that came to their end with a call that ended after ``since``."""
+    return int((await tx.fetch(_SETTLED, tx.account_id, campaign_id, since))[0][0])
+
+
+_SOME_WAITING = """
+SELECT e.phone, l.timezone FROM enrolments e
+JOIN leads l ON l.account_id = e.account_id AND l.id = e.lead_id
+WHERE e.account_id = $1 AND e.campaign_id = $2 AND e.state = 'waiting' LIMIT 1
+"""
+
+
+async def some_waiting(tx: Tx, campaign_id: UUID) -> Any:
+    """Return phone and zone of a lead that waits, None if nobody does."""
+    rows = await tx.fetch(_SOME_WAITING, tx.account_id, campaign_id)
+    return rows[0] if rows else None
+
+
 async def count_live(tx: Tx, campaign_id: UUID) -> dict[str, int]:
     """Count a campaign's attempts that take capacity, by state, test calls included."""
     rows = await tx.all(

@@ -46,26 +46,35 @@ async def test_every_kind_of_person_gets_the_outcome_and_disposition_that_fit(li
     assert found.disagreements == 0
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "error_after_placing", "status": 500},
-        {"kind": "error_after_placing", "status": 504},
-        {"kind": "reset_after_placing"},
-        {"kind": "late_reply", "delay_s": 9},
-        {"kind": "no_request_uuid"},
-    ],
-    ids=lambda fault: f"{fault['kind']}{fault.get('status', '')}",
-)
-async def test_a_lost_reply_rings_once_and_is_resolved(
-    line: Line, fault: dict[str, object]
-) -> None:
-    campaign = await line.launch({phone(1): {"reactions": [{"keys": "1"}], "faults": [fault]}})
-    await line.finished(campaign)
-    (attempt,) = await line.attempts()
-    assert (attempt.state, attempt.outcome) == ("ended", "completed")
-    assert (await line.lead(phone(1))).disposition == "confirmed"
-    assert line.rings(phone(1)) == 1
+ODD_CALLBACKS = [
+    {"kind": "callback_lost", "callback": "hangup"},
+    {"kind": "callback_lost", "callback": "ring"},
+    {"kind": "callback_doubled", "times": None},
+    {"kind": "no_ring_callback"},
+    {"kind": "answer_twice"},
+    {"kind": "uuid_differs"},
+    {"kind": "uuid_array"},
+    {"kind": "two_signatures", "times": None},
+]
+LOST_REPLIES = [
+    {"kind": "error_after_placing", "status": 500},
+    {"kind": "error_after_placing", "status": 504},
+    {"kind": "reset_after_placing"},
+    {"kind": "late_reply", "delay_s": 9},
+    {"kind": "no_request_uuid"},
+]
+
+
+async def test_lost_replies_and_odd_callbacks_ring_once_and_are_resolved(line: Line) -> None:
+    faults = {phone(n): fault for n, fault in enumerate([*ODD_CALLBACKS, *LOST_REPLIES], start=1)}
+    answers = {"reactions": [{"keys": "1"}]}
+    people = {number: {**answers, "faults": [fault]} for number, fault in faults.items()}
+    await line.finished(await line.launch(people))
+    for number, fault in faults.items():
+        (attempt,) = await line.attempts(number)
+        assert (attempt.state, attempt.outcome) == ("ended", "completed"), fault
+        assert (await line.lead(number)).disposition == "confirmed", fault
+        assert line.rings(number) == 1, fault
     assert (await line.compare()).disagreements == 0
 
 
@@ -82,43 +91,19 @@ async def test_a_lost_reply_without_callbacks_is_found_in_the_carriers_lists(lin
     assert (await line.compare()).disagreements == 0
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [{"kind": "error_before_placing", "status": 503}, {"kind": "reset_before_placing"}],
-    ids=lambda fault: str(fault["kind"]),
-)
-async def test_a_call_the_carrier_never_had_is_dialed_later(
-    line: Line, fault: dict[str, object]
-) -> None:
-    campaign = await line.launch({phone(1): {"reactions": [{"keys": "1"}], "faults": [fault]}})
-    await line.finished(campaign)
-    first, second = await line.attempts()
-    assert (first.state, second.state) == ("never_placed", "ended")
-    assert (await line.lead(phone(1))).attempts == 1, "what never rang counts as no attempt"
-    assert line.rings(phone(1)) == 1
-    assert (await line.compare()).disagreements == 0
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "callback_lost", "callback": "hangup"},
-        {"kind": "callback_lost", "callback": "ring"},
-        {"kind": "callback_doubled", "times": None},
-        {"kind": "no_ring_callback"},
-        {"kind": "answer_twice"},
-        {"kind": "uuid_differs"},
-        {"kind": "uuid_array"},
-        {"kind": "two_signatures", "times": None},
-    ],
-    ids=lambda fault: f"{fault['kind']}{fault.get('callback', '')}",
-)
-async def test_callbacks_may_be_lost_doubled_or_odd(line: Line, fault: dict[str, object]) -> None:
-    campaign = await line.launch({phone(1): {"reactions": [{"keys": "1"}], "faults": [fault]}})
-    await line.finished(campaign)
-    (attempt,) = await line.attempts()
-    assert (attempt.state, attempt.outcome) == ("ended", "completed")
-    assert (await line.lead(phone(1))).disposition == "confirmed"
+async def test_a_call_the_carrier_never_had_is_dialed_later(line: Line) -> None:
+    faults = {
+        phone(1): {"kind": "error_before_placing", "status": 503},
+        phone(2): {"kind": "reset_before_placing"},
+    }
+    answers = {"reactions": [{"keys": "1"}]}
+    people = {number: {**answers, "faults": [fault]} for number, fault in faults.items()}
+    await line.finished(await line.launch(people))
+    for number, fault in faults.items():
+        first, second = await line.attempts(number)
+        assert (first.state, second.state) == ("never_placed", "ended"), fault
+        assert (await line.lead(number)).attempts == 1, "what never rang counts as no attempt"
+        assert line.rings(number) == 1, fault
     assert (await line.compare()).disagreements == 0
 
 

@@ -14,7 +14,7 @@ from dialer.compliance.packs import cautions, find_packs
 from dialer.domain.attempt import AttemptState
 from dialer.reports import results as reports
 from dialer.reports.stats import stats
-from dialer.store.tables import carrier_accounts
+from dialer.store.tables import carrier_accounts, enrolments
 from tests.integration.report_rows import NOW, Rows, open_rows
 
 PACKS = find_packs(["in"])
@@ -175,8 +175,26 @@ async def test_stats_count_every_lead_once(rows: Rows) -> None:
     assert found["answer_rate"] == 0.75
     assert found["checks"] == {"allowed": 6, "denied": 1}
     assert found["rate_per_min"] == 8.0  # four calls in the thirty seconds since the first
-    assert found["finish_at"] == NOW + timedelta(minutes=1 / 8)
+    assert (found["finish_at"], found["left_over"]) == (NOW + timedelta(minutes=1 / 8), 0)
     assert found["warnings"] == UNREVIEWED
+
+
+async def test_the_net_rate_counts_leads_that_came_to_their_end(rows: Rows) -> None:
+    await rows.campaign()
+    await rows.set_campaign(ends_at=NOW + timedelta(minutes=3))
+    at = NOW - timedelta(seconds=60)
+    for state, outcome in (("done", "completed"), ("exhausted", "busy"), ("waiting", "busy")):
+        lead = await rows.lead(state, due_at=NOW if state == "waiting" else None)
+        call = await rows.attempt(lead, outcome=outcome, placing_at=at, ended_at=NOW)
+        await rows.tx.execute(
+            update(enrolments).where(enrolments.c.id == lead[0]).values(last_attempt_id=call)
+        )
+    for _ in range(9):
+        await rows.lead(due_at=NOW)
+    found = await stats(rows.tx, await rows.read(), PACKS)
+    assert (found["rate_per_min"], found["net_per_min"]) == (3.0, 2.0)
+    assert found["left_over"] == 1  # ten wait, nine fit into three minutes
+    assert [said for said in found["warnings"] if "1 leads are left uncalled" in said]
 
 
 async def test_an_empty_campaign_has_no_rate_of_answers(rows: Rows) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from dialer.domain.campaign import CampaignState
-from dialer.reports.stats import answer_rate, finish_at, rate_per_min
+from dialer.reports.finish import Finish, Rates, finish, rates
+from dialer.reports.stats import answer_rate
 from dialer.reports.view import percent_done, status_view, summary_table
 from dialer.store.reports import Calls, Places
 
@@ -38,6 +39,7 @@ RUNNING: Mapping[str, Any] = {
     "answer_rate": 0.617,
     "checks": {"allowed": 51, "denied": 7},
     "rate_per_min": 38.4,
+    "net_per_min": 30.1,
     "finish_at": NOW + timedelta(minutes=1),
     "starts_at": None,
     "ends_at": NOW + timedelta(hours=1),
@@ -66,8 +68,8 @@ def test_nothing_is_cut_or_broken_at_usual_widths(width: int) -> None:
         " 61 %  37 of 60 leads settled",
         "in flight  4: 1 placed, 2 ringing, 1 in call",
         "waiting    19 leads, 1 of them for a calling window",
-        "rate       38.4 calls a minute",
-        "finish     about 11:01:00 if each waiting lead takes one call at this rate",
+        "rate       38.4 calls a minute, 30.1 leads settled (last 5 minutes)",
+        "finish     about 11:01:00 if each waiting lead takes one call at this rate, in",
         "! DNC_SCRUB_STALE holds 3 of the leads: upload a fresh scrub (POST /scrubs)",
     ):
         assert phrase in text
@@ -110,7 +112,6 @@ def test_progress_is_whole_only_when_nothing_is_open(
     ("changed", "said"),
     [
         ({"state": "paused"}, "unknown while paused; at 12:00:00 at the latest"),
-        ({"waiting_window": 19, "ends_at": None}, "unknown until a calling window opens"),
         ({"rate_per_min": 0.0, "ends_at": None}, "unknown: no call in the last 5 minutes"),
         ({"state": "cancelled"}, "over when the last calls end"),
         ({"state": "finished", "waiting": 0, "calling": 0, "in_flight": {}}, "over"),
@@ -130,30 +131,47 @@ def _waiting(count: int, *, undated: int = 0, due_at: datetime | None = NOW) -> 
     return Places("waiting", None, None, count, 0, undated, due_at)
 
 
-def _finish(*places: Places, **changed: Any) -> datetime | None:
+def _open_till_noon(seconds: float) -> datetime | None:
+    """Calling hours are over in an hour, and begin again 22 hours later."""
+    ends = NOW + timedelta(seconds=seconds)
+    return ends if seconds <= 3600 else ends + timedelta(hours=22)
+
+
+def _finish(*places: Places, **changed: Any) -> Finish:
     state = changed.pop("state", CampaignState.RUNNING)
-    given: dict[str, Any] = {"rate": 2.0, "is_open": True, "ends_at": None, "now": NOW}
-    return finish_at(state, places, **{**given, **changed})
+    given: dict[str, Any] = {"rate": 2.0, "worked": _open_till_noon, "ends_at": None, "now": NOW}
+    return finish(state, places, **{**given, **changed})
 
 
 def test_the_finish_is_estimated_only_where_something_honest_can_be_said() -> None:
     hour = timedelta(hours=1)
-    assert _finish(_waiting(120)) == NOW + hour
-    assert _finish(_waiting(120), _waiting(1, due_at=NOW + 9 * hour)) == NOW + 9 * hour
-    assert _finish(_waiting(120), ends_at=NOW + hour / 2) == NOW + hour / 2
-    assert _finish(Places("calling", None, None, 3, 0, 3, None), rate=0.0) == NOW
-    for unknown in ({"rate": 0.0}, {"is_open": False}, {"state": CampaignState.PAUSED}):
-        assert _finish(_waiting(120), **unknown) is None
+    assert _finish(_waiting(120)) == Finish(NOW + hour)
+    assert _finish(_waiting(120), _waiting(1, due_at=NOW + 9 * hour)).at == NOW + 23 * hour + (
+        timedelta(seconds=30)
+    )
+    assert _finish(_waiting(1, due_at=NOW + 9 * hour)).at == NOW + 9 * hour
+    assert _finish(Places("calling", None, None, 3, 0, 3, None), rate=0.0).at == NOW
+    never: dict[str, Any] = {"worked": lambda _: None}
+    for unknown in ({"rate": 0.0}, never, {"state": CampaignState.PAUSED}):
+        assert _finish(_waiting(120), **unknown) == Finish()
     held = _waiting(1, undated=1, due_at=None)
-    assert _finish(held) is None
-    assert _finish(held, ends_at=NOW + hour) == NOW + hour
+    assert _finish(held) == Finish()
+    assert _finish(held, ends_at=NOW + hour) == Finish(NOW + hour)
+
+
+def test_a_window_too_short_for_the_rate_says_how_many_it_leaves_uncalled() -> None:
+    half, two, day = (NOW + timedelta(hours=hours) for hours in (0.5, 2, 24))
+    assert _finish(_waiting(120), ends_at=half) == Finish(half, 60)
+    assert _finish(_waiting(130), ends_at=two) == Finish(two, 10)  # the rest is for tomorrow
+    assert _finish(_waiting(130), ends_at=day).left_over == 0
+    assert _finish(_waiting(130), ends_at=two, worked=lambda _: None) == Finish(two, 130)
 
 
 def test_the_rate_is_of_the_time_since_the_first_call_in_view() -> None:
     at = NOW - timedelta(minutes=2)
-    assert rate_per_min([Calls("busy", 9, 4, at), Calls(None, 2, 2, NOW)], NOW) == 3.0
-    assert rate_per_min([Calls("busy", 1, 1, NOW)], NOW) == 6.0  # not endless: 1 in 10 s
-    assert rate_per_min([Calls("busy", 9, 0, None)], NOW) == 0.0
+    assert rates([Calls("busy", 9, 4, at), Calls(None, 2, 2, NOW)], 1, NOW) == Rates(3.0, 0.5)
+    assert rates([Calls("busy", 1, 1, NOW)], 0, NOW) == Rates(6.0, 0.0)  # not endless: 1 in 10 s
+    assert rates([Calls("busy", 9, 0, None)], 0, NOW) == Rates(0.0, 0.0)
 
 
 def test_machines_are_no_answers_and_no_calls_have_no_rate() -> None:
