@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
@@ -103,7 +104,7 @@ async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float
         if wait_s < math.inf:
             await asyncio.sleep(wait_s)
             continue
-        booked = await placing.db.run(lambda tx: _book_again(tx, 0.0, give_up_at))
+        booked = await placing.db.run(lambda tx: _book_again(tx, give_up_at, ahead_s=slots.ahead_s))
         if booked is None:
             return None
         slots.add(booked)
@@ -181,14 +182,17 @@ async def _next_slot(placing: Placing, slots: Slots, before: float) -> tuple[flo
     if booked is not None:
         return booked, ON_TIME_S
     hold_s = slots.hold_s
-    return await placing.db.run(lambda tx: _book_again(tx, hold_s, before)), hold_s
+    return await placing.db.run(lambda tx: _book_again(tx, before, hold_s=hold_s)), hold_s
 
 
-async def _book_again(tx: Tx, hold_s: float, before: float) -> float | None:
-    """Book the account's next slot for a start that was late, in monotonic seconds, and keep the
-    others away for ``hold_s`` more; None, and nothing booked, if it is not ``before``."""
+async def _book_again(
+    tx: Tx, before: float, *, ahead_s: float = 0.0, hold_s: float = 0.0
+) -> float | None:
+    """Book the account's next slot that is ``ahead_s`` away for a start that was late, in
+    monotonic seconds, and keep the others away for ``hold_s`` more; None, and nothing booked, if
+    it is not ``before``."""
     account = await lock_carrier(tx)
-    at = Pace(account.cps, account.next_slot_at).slot(tx.now)
+    at = Pace(account.cps, account.next_slot_at).slot(tx.now + timedelta(seconds=ahead_s))
     slot = tx.read_at + (at - tx.now).total_seconds()
     if slot >= before:
         return None

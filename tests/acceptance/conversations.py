@@ -32,6 +32,7 @@ AT_ONCE = 20  # two cores carry twice as many, but not beside anything else
 _CALLS_LIMIT_S = 90.0  # of one batch of calls, their dialing included
 LEVEL_DBFS = (-26.0, -14.0)  # of speech as telephones carry it
 _LOUD_DBFS = -45.0  # far above the line's noise, far below speech
+_NEW_TURN_S = 0.5  # before this no new turn of ours can have begun
 _STALE_S = 0.06  # frames that were being played when the queue was cleared
 
 
@@ -188,10 +189,21 @@ def _judge_words(verdict: Verdict, stored: Stored, talk: Mapping[str, Any]) -> N
                 (c["at_s"] for c in talk["clears"] if c["at_s"] >= spurt["starts_s"]),
                 key=lambda at_s, ends_s=spurt["ends_s"]: -abs(at_s - ends_s),
             )
-            if spurt["ends_s"] > at_s + _STALE_S or spurt is not inside[-1]:
+            goes_on = any(
+                at_s <= each["starts_s"] < _silent_until(talk, at_s)
+                for each in inside[inside.index(spurt) + 1 :]
+            )
+            if spurt["ends_s"] > at_s + _STALE_S or goes_on:
                 verdict.stale_audio.append(f"{spurt['text']!r} after the clear at {at_s}")
     if verdict.conversation.interrupts and not any(turn.is_interrupted for turn in ours):
         verdict.wrong_interruptions.append("the agent was talked over and did not stop")
+
+
+def _silent_until(talk: Mapping[str, Any], at_s: float) -> float:
+    """How long nothing may be heard of us after a clear: until whoever talked over us has ended.
+    A turn cut so short that it is said again may have the same words."""
+    over_us = [each["ends_s"] for each in talk["callee"] if each["starts_s"] <= at_s]
+    return max([at_s + _NEW_TURN_S, *over_us])
 
 
 def _turns_of(spurts: Sequence[Mapping[str, Any]], ours: Sequence[Any]) -> list[int]:

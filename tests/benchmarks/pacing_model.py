@@ -214,7 +214,8 @@ class Model:
             self._make_ready(call, slot, t)
         elif wait_s == math.inf:
             self.seen.late += 1
-            booked = self._book(t, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
+            ahead_at = t + own.ahead_s
+            booked = self._book(ahead_at, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
             if booked is not None:
                 own.add(booked)
                 self._come_near(call, t)
