@@ -116,13 +116,8 @@ def may_be_open(
     A band a subscriber may have switched on counts as open; where packs or zones cannot be told,
     the lead must be looked at to be told so.
     """
-    number = read_number(phone)
-    applied = tuple(pack for pack in packs if _covers(pack, number))
-    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
-    if not applied or not zones:
-        return True
-    plan = make_plan(applied, category, mode)
-    return _may_be_open(make_schedule(plan.windows, zones, _ALL_ON, narrowing), epoch_s(now))
+    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, _ALL_ON)
+    return schedule is None or _may_be_open(schedule, epoch_s(now))
 
 
 def next_open_at(
@@ -141,13 +136,9 @@ def next_open_at(
     Windows alone: what else may forbid the call is decided when it is due. A subscriber's own
     preferences are not looked at.
     """
-    number = read_number(phone)
-    applied = tuple(pack for pack in packs if _covers(pack, number))
-    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
-    if not applied or not zones:
+    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, NO_PREFERENCES)
+    if schedule is None:
         return None
-    plan = make_plan(applied, category, mode)
-    schedule = make_schedule(plan.windows, zones, NO_PREFERENCES, narrowing)
     second = epoch_s(at)
     if is_open(schedule, second):
         return at
@@ -168,13 +159,9 @@ def worked_through(
 ) -> datetime | None:
     """Return when ``work_s`` seconds of open calling window have passed from ``at`` on, for leads
     like this one; None if the windows in sight do not hold as much."""
-    number = read_number(phone)
-    applied = tuple(pack for pack in packs if _covers(pack, number))
-    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
-    if not applied or not zones:
+    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, NO_PREFERENCES)
+    if schedule is None:
         return None
-    plan = make_plan(applied, category, mode)
-    schedule = make_schedule(plan.windows, zones, NO_PREFERENCES, narrowing)
     second, left = epoch_s(at), work_s
     for _ in range(SEARCH_DAYS):
         opens = next_open(schedule, second)
@@ -185,6 +172,25 @@ def worked_through(
             return instant(opens) + timedelta(seconds=left)
         second, left = closes, left - (closes - opens)
     return None
+
+
+def _schedule_of(
+    packs: Sequence[Pack],
+    category: str,
+    mode: str,
+    narrowing: Narrowing,
+    phone: str,
+    lead_zone: str | None,
+    preferences: Preferences,
+) -> Schedule | None:
+    """Return the calling windows of a lead, None where packs or zones cannot be told."""
+    number = read_number(phone)
+    applied = tuple(pack for pack in packs if _covers(pack, number))
+    zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
+    if not applied or not zones:
+        return None
+    plan = make_plan(applied, category, mode)
+    return make_schedule(plan.windows, zones, preferences, narrowing)
 
 
 def _may_be_open(schedule: Schedule, second: int) -> bool:
