@@ -30,7 +30,6 @@ from dialer.domain.pacing import (
     Starts,
     free_calls,
     free_slots,
-    gap_s,
     schedule,
 )
 from dialer.store import campaigns, carrier, enrolments, facts, lines
@@ -55,14 +54,13 @@ COMMIT_TIME = timedelta(milliseconds=200)
 class Intended:
     """An intent that was committed; whoever claimed it places it at its slot.
 
-    slot_at: ``place_at`` on this process's monotonic clock. every_s: how far slots lie apart.
+    slot_at: ``place_at`` on this process's monotonic clock.
     """
 
     attempt_id: UUID
     phone: str
     place_at: datetime
     slot_at: float
-    every_s: float
 
 
 @dataclass(slots=True)
@@ -76,7 +74,7 @@ class Pass:
     seen: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
     allowed: Counter[UUID] = field(default_factory=Counter)
     taken: set[str] = field(default_factory=set)
-    every_s: float = 0.0  # between two slots of the carrier account
+    busy_s: float = 0.0
 
     @property
     def started(self) -> list[tuple[Campaign, UUID]]:
@@ -84,8 +82,11 @@ class Pass:
         return [(one.campaign, one.attempt_id) for one in self.decided if one.attempt_id]
 
 
-async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
-    """Claim what may start now; returns the intents this transaction commits."""
+async def dial_pass(tx: Tx, law: Law, *, busy_s: float = 0.0) -> list[Intended]:
+    """Claim what may start now; returns the intents this transaction commits.
+
+    busy_s: of the process that will place them (`Slots.busy_s`).
+    """
     account = await carrier.lock_carrier(tx, to_claim=True)
     held = breaker_of(account)
     if held is not None and held.may_start(tx.now) == 0:
@@ -117,7 +118,7 @@ async def dial_pass(tx: Tx, law: Law) -> list[Intended]:
     quotas = await quotas_of(tx, running, live, due, room, desks, carried)
     if not any(quotas.shares.starts.values()):
         return []
-    found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx))
+    found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx), busy_s=busy_s)
     await _scan(tx, law, running, lineups, quotas, found)
     if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
         tx.hint(DIAL)  # there is more to look at, for the next pass, at once
@@ -247,10 +248,9 @@ async def book(
         if one.row.max_cps is not None
     }
     starts = [Starts(cid, count, paces.get(cid)) for cid, count in found.allowed.items()]
-    found.every_s = gap_s(account.cps)
     first = tx.now + COMMIT_TIME
     next_at = first if account.next_slot_at is None else max(first, account.next_slot_at)
-    booked, pace, after = schedule(Pace(account.cps, next_at), starts, tx.now)
+    booked, pace, after = schedule(Pace(account.cps, next_at, found.busy_s), starts, tx.now)
     slots: dict[UUID, list[datetime]] = defaultdict(list)
     for campaign_id, at in booked:
         slots[campaign_id].append(at)
@@ -285,11 +285,11 @@ async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
         tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
     )
     await mark_used(tx, found.callers.used)
-    return [intended(tx, one, found) for one in calls]
+    return [intended(tx, one) for one in calls]
 
 
-def intended(tx: Tx, one: Decided, found: Pass) -> Intended:
+def intended(tx: Tx, one: Decided) -> Intended:
     """Return what `place` needs of a call that has a slot."""
     assert one.attempt_id is not None and one.place_at is not None
     slot_at = tx.read_at + (one.place_at - tx.now).total_seconds()
-    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at, found.every_s)
+    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at)

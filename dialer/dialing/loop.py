@@ -36,7 +36,8 @@ class DialingLoop:
         too late to its calls already, leaves the leads to others."""
         if self.placing.is_draining() or self._is_overloaded():
             return 0
-        intents = await self.placing.db.run(lambda tx: dial_pass(tx, self._law))
+        busy_s = self._slots.busy_s
+        intents = await self.placing.db.run(lambda tx: dial_pass(tx, self._law, busy_s=busy_s))
         self.spawn(intents)
         return len(intents)
 

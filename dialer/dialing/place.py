@@ -104,7 +104,9 @@ async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float
         if wait_s < math.inf:
             await asyncio.sleep(wait_s)
             continue
-        booked = await placing.db.run(lambda tx: _book_again(tx, give_up_at, ahead_s=slots.ahead_s))
+        booked = await placing.db.run(
+            lambda tx: _book_again(tx, slots, give_up_at, ahead_s=slots.ahead_s)
+        )
         if booked is None:
             return None
         slots.add(booked)
@@ -182,21 +184,22 @@ async def _next_slot(placing: Placing, slots: Slots, before: float) -> tuple[flo
     if booked is not None:
         return booked, ON_TIME_S
     hold_s = slots.hold_s
-    return await placing.db.run(lambda tx: _book_again(tx, before, hold_s=hold_s)), hold_s
+    return await placing.db.run(lambda tx: _book_again(tx, slots, before, hold_s=hold_s)), hold_s
 
 
 async def _book_again(
-    tx: Tx, before: float, *, ahead_s: float = 0.0, hold_s: float = 0.0
+    tx: Tx, slots: Slots, before: float, *, ahead_s: float = 0.0, hold_s: float = 0.0
 ) -> float | None:
     """Book the account's next slot that is ``ahead_s`` away for a start that was late, in
     monotonic seconds, and keep the others away for ``hold_s`` more; None, and nothing booked, if
     it is not ``before``."""
     account = await lock_carrier(tx)
-    at = Pace(account.cps, account.next_slot_at).slot(tx.now + timedelta(seconds=ahead_s))
+    pace = Pace(account.cps, account.next_slot_at, slots.busy_s)
+    at = pace.slot(tx.now + timedelta(seconds=ahead_s))
     slot = tx.read_at + (at - tx.now).total_seconds()
     if slot >= before:
         return None
-    await save_carrier(tx, next_slot_at=Pace(account.cps).after(at, hold_s).next_at)
+    await save_carrier(tx, next_slot_at=pace.after(at, hold_s).next_at)
     return slot
 
 

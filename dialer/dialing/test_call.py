@@ -118,4 +118,4 @@ async def _write(tx: Tx, law: Law, one: Decided, found: Pass) -> TestCall:
     await insert_attempts(tx, [row])
     await lines.take_lines(tx, [(one.lead.phone, one.attempt_id)])
     await mark_used(tx, [row["caller_id"]])
-    return TestCall(one.check_id, True, verdict.code, None, intended(tx, one, found))
+    return TestCall(one.check_id, True, verdict.code, None, intended(tx, one))

@@ -21,6 +21,7 @@ _SLACK = 1.03
 
 ON_TIME_S = 0.012  # of that, for a start that wakes up late; the rest is for the way
 _SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
+_USUALLY_LATE_S, _MOST_BUSY_S = 0.005, 0.07
 SHORTEST_AHEAD_S, _LONGEST_AHEAD_S = 0.15, 1.0
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
@@ -49,17 +50,22 @@ def free_slots(*, next_slot_at: datetime | None, cps: float, now: datetime) -> i
     return max(0, math.ceil((HORIZON_S - booked_s) * cps))
 
 
-def gap_s(cps: float) -> float:
-    """Return how far apart starts must lie, in seconds, to stay within ``cps`` a second."""
-    return _SLACK / cps
+def gap_s(cps: float, busy_s: float = 0.0) -> float:
+    """Return how far apart starts must lie, in seconds, to stay within ``cps`` a second.
+
+    busy_s: what the way to the carrier may vary by beyond the usual (`Slots.busy_s`).
+    """
+    return (_SLACK + busy_s) / cps
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A GCRA with no burst: ``next_at`` is the earliest instant of the next start."""
+    """A GCRA with no burst: ``next_at`` is the earliest instant of the next start. busy_s: see
+    `gap_s`."""
 
     cps: float
     next_at: datetime | None = None
+    busy_s: float = 0.0
 
     def slot(self, now: datetime) -> datetime:
         """Return the next instant a call may start. Time that passed unused is not saved up."""
@@ -67,7 +73,7 @@ class Pace:
 
     def after(self, at: datetime, hold_s: float = 0.0) -> Pace:
         """Return the pace once a start is booked at ``at``, or within ``hold_s`` from then."""
-        return replace(self, next_at=at + timedelta(seconds=hold_s + gap_s(self.cps)))
+        return replace(self, next_at=at + timedelta(seconds=hold_s + gap_s(self.cps, self.busy_s)))
 
 
 def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> datetime | None:
@@ -98,6 +104,12 @@ class Slots:
         and a longer one where the machine or the database has too much to do."""
         usual_s = 1.5 * max(self.ready_s, default=0.0)
         return min(_LONGEST_AHEAD_S, max(SHORTEST_AHEAD_S, usual_s))
+
+    @property
+    def busy_s(self) -> float:
+        """Return what the way to the carrier may vary by beyond the usual: where we wake up late
+        for want of a processor, so does what is sent."""
+        return min(_MOST_BUSY_S, max(0.0, max(self.late_s, default=0.0) - _USUALLY_LATE_S))
 
     @property
     def hold_s(self) -> float:

@@ -184,7 +184,9 @@ class Model:
         starts = [Starts(cid, n, paces.get(cid)) for cid, n in found.starts.items() if n]
         first = now + COMMIT_TIME
         next_at = first if self._next_slot is None else max(first, self._next_slot)
-        booked, pace, after = schedule(Pace(self.cps, next_at), starts, now)
+        booked, pace, after = schedule(
+            Pace(self.cps, next_at, self._slots[worker].busy_s), starts, now
+        )
         if booked:
             self._next_slot = pace.next_at
         self._own_slot |= {cid: own.next_at for cid, own in after.items()}
@@ -215,7 +217,7 @@ class Model:
         elif wait_s == math.inf:
             self.seen.late += 1
             ahead_at = t + own.ahead_s
-            booked = self._book(ahead_at, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
+            booked = self._book(own, ahead_at, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
             if booked is not None:
                 own.add(booked)
                 self._come_near(call, t)
@@ -225,12 +227,13 @@ class Model:
             at = self._awake(call.worker, t + wait_s)
             self._later(at, lambda now_s: self._come_near(call, now_s))
 
-    def _book(self, t: float, hold_s: float, before: float) -> float | None:
-        at = Pace(self.cps, self._next_slot).slot(BEGIN + timedelta(seconds=t))
+    def _book(self, own: Slots, t: float, hold_s: float, before: float) -> float | None:
+        pace = Pace(self.cps, self._next_slot, own.busy_s)
+        at = pace.slot(BEGIN + timedelta(seconds=t))
         slot = (at - BEGIN).total_seconds()
         if slot >= before:
             return None
-        self._next_slot = Pace(self.cps).after(at, hold_s).next_at
+        self._next_slot = pace.after(at, hold_s).next_at
         return slot
 
     def _make_ready(self, call: _Call, slot: float, t: float) -> None:
@@ -256,7 +259,7 @@ class Model:
         if slot is None:
             self.seen.late += 1
             within_s = own.hold_s
-            slot = self._book(t, within_s, call.send_before)
+            slot = self._book(own, t, within_s, call.send_before)
             if slot is None:
                 self._give_up(call)
                 return

@@ -77,6 +77,16 @@ def test_where_making_ready_takes_long_it_begins_early() -> None:
         assert slots.ahead_s == pytest.approx(ahead_s)
 
 
+def test_a_busy_process_lays_its_slots_further_apart() -> None:
+    slots = Slots()
+    for late_s, busy_s in ((0.002, 0.0), (0.025, 0.02), (0.4, 0.07)):
+        slots.late_s.append(late_s)
+        assert slots.busy_s == pytest.approx(busy_s)
+    pace = Pace(cps=2.0, busy_s=slots.busy_s).after(NOW)
+    assert pace.next_at is not None
+    assert (pace.next_at - NOW).total_seconds() == pytest.approx(0.55)
+
+
 def test_a_process_that_wakes_late_keeps_its_new_slot_free_for_longer() -> None:
     slots = Slots()
     assert slots.hold_s == 0.05
