@@ -255,7 +255,11 @@ def _fault(dice: random.Random, kind: str) -> dict[str, Any]:
     return fault
 
 
-def bursts(dice: random.Random) -> dict[str, Any]:
-    """Something that goes wrong with whoever comes next, some times in a row."""
+def bursts(dice: random.Random, cps: float) -> dict[str, Any]:
+    """Something that goes wrong with whoever comes next: up to a second of requests in a row.
+
+    A breaker asks one by one whether it is over, so that more would hold a slow account for good.
+    """
     kind = dice.choice(("rate_limited", "over_cap", "error_before_placing", "list_error"))
-    return {"kind": kind, "times": dice.randint(5, 20), "status": 503}
+    times = dice.randint(max(1, round(cps / 4)), max(1, round(cps)))
+    return {"kind": kind, "times": times, "status": 503}
