@@ -48,9 +48,10 @@ async def stats(
     and net_per_min: see `Rates`. finish_at and left_over: see `Finish`. unresolved: the oldest
     calls in doubt, at most 20, with what each awaits by ``bounds``. Times are aware datetimes.
     """
+    # First: a call that ends meanwhile is counted twice, and none is missing where nobody is up.
+    live = await reports.count_live(tx, campaign.id)
     places = await reports.count_places(tx, campaign.id)
     calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
-    live = await reports.count_live(tx, campaign.id)
     checks = await reports.count_checks(tx, campaign.id)
     account = breaker_of(await carrier.get_carrier(tx))
     budget = await budget_of(tx, campaign)
