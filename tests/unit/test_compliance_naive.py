@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -180,12 +181,21 @@ def minutes(zone: ZoneInfo) -> Iterator[datetime]:
 
 def alike(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Group zones whose clocks show the same at every hour of the year: they are one walk."""
-    hours = [OLD.replace(year=YEAR) + timedelta(hours=number) for number in range(365 * 24)]
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for name in names:
-        zone = naive_hours.zone_of(name)
-        groups[tuple(hour.astimezone(zone).utcoffset() for hour in hours)].append(name)
+        groups[tuple(offsets(naive_hours.zone_of(name)))].append(name)
     return [tuple(group) for group in groups.values()]
+
+
+def offsets(zone: ZoneInfo) -> Iterator[object]:
+    """A year of a zone: from UTC day to day, and by the hour where the clock is changed."""
+    first = OLD.replace(year=YEAR)
+    days = [(first + timedelta(days=n)).astimezone(zone) for n in range(366)]
+    for day, following in pairwise(days):
+        yield day.utcoffset()
+        if day.utcoffset() != following.utcoffset():
+            hours = [day.astimezone(UTC) + timedelta(hours=n) for n in range(24)]
+            yield tuple(hour.astimezone(zone).utcoffset() for hour in hours)
 
 
 WALKS = [(place, group) for place in PLACES for group in alike(place.zones)]
