@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Processes are started again and again: what was compiled is kept, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test collected up bench bench-dialing bench-agent bench-crash lint lock test-exhaustive mutation
+.PHONY: demo test tests up bench bench-dialing bench-agent bench-crash lint lock test-exhaustive mutation
 
 demo: $(READY)
 	@$(BIN)/dialer demo
@@ -16,13 +16,14 @@ demo: $(READY)
 up: $(READY)
 	@$(BIN)/dialer up
 
-# The tests are compiled beside the check of types, for the three that then run them. Long ones begin.
+# The check of types takes what the tests leave idle.
 test: $(READY)
-	@$(MAKE) --no-print-directory -j2 lint collected
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --no-print-directory -j2 lint tests
 
-collected: $(READY)
-	@$(BIN)/python -m pytest -q --collect-only >/dev/null
+# Compiled once, for the three that then run them. Long ones begin.
+tests: $(READY)
+	@$(BIN)/python -m pytest -q --collect-only >/dev/null || true
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # The law beside a naive reading of it at every minute of a year in every zone; about an hour.
 test-exhaustive: $(READY)
@@ -33,7 +34,7 @@ mutation: $(READY)
 	@$(BIN)/python -m tests.mutation
 
 lint: $(READY)
-	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && nice -n 10 $(BIN)/mypy
 
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks
