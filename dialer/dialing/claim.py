@@ -26,7 +26,9 @@ from dialer.dialing.quotas import Quotas, carry_json, desks_of, quotas_of, read_
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7
 from dialer.domain.pacing import (
+    ON_TIME_S,
     Pace,
+    Slot,
     Starts,
     free_calls,
     free_slots,
@@ -54,13 +56,13 @@ COMMIT_TIME = timedelta(milliseconds=200)
 class Intended:
     """An intent that was committed; whoever claimed it places it at its slot.
 
-    slot_at: ``place_at`` on this process's monotonic clock.
+    slot: of ``place_at``, on this process's monotonic clock.
     """
 
     attempt_id: UUID
     phone: str
     place_at: datetime
-    slot_at: float
+    slot: Slot
 
 
 @dataclass(slots=True)
@@ -285,11 +287,12 @@ async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
         tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
     )
     await mark_used(tx, found.callers.used)
-    return [intended(tx, one) for one in calls]
+    return [intended(tx, one, found.busy_s) for one in calls]
 
 
-def intended(tx: Tx, one: Decided) -> Intended:
+def intended(tx: Tx, one: Decided, busy_s: float = 0.0) -> Intended:
     """Return what `place` needs of a call that has a slot."""
     assert one.attempt_id is not None and one.place_at is not None
     slot_at = tx.read_at + (one.place_at - tx.now).total_seconds()
-    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot_at)
+    slot = Slot(slot_at, ON_TIME_S + busy_s)
+    return Intended(one.attempt_id, one.lead.phone, one.place_at, slot)

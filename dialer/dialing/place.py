@@ -18,7 +18,7 @@ from dialer.dialing.hang_up import end_calls
 from dialer.dialing.settle import lock_to_pause, refuse
 from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.definition import Definition
-from dialer.domain.pacing import ON_TIME_S, Pace, Slots, is_on_time
+from dialer.domain.pacing import ON_TIME_S, Pace, Slot, Slots
 from dialer.domain.placing import Readiness, post_before, why_not
 from dialer.errors import IllegalTransition
 from dialer.keys import Keys
@@ -87,14 +87,14 @@ async def place_at_slot(placing: Placing, intent: Intended, slots: Slots) -> Non
     The request's turn is taken first, with those of all intents of its pass in one transaction,
     and the call is made ready a little ahead: at the slot nothing is left to do but to send.
     """
-    slots.add(intent.slot_at)
+    slots.add(intent.slot)
     await placing.turn_to_call()
-    await _until(placing, intent.slot_at - slots.ahead_s)
-    give_up_at = intent.slot_at + INTENT_LIFE.total_seconds()
+    await _until(placing, intent.slot.at - slots.ahead_s)
+    give_up_at = intent.slot.at + INTENT_LIFE.total_seconds()
     await place(placing, intent.attempt_id, slots, await _near_slot(placing, slots, give_up_at))
 
 
-async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float | None:
+async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> Slot | None:
     """Wait until one of this process's slots is so near that a call is made ready for it; book one
     where all have gone by. None: the intent will be too old by then."""
     while (now := placing.monotonic()) < give_up_at:
@@ -105,7 +105,7 @@ async def _near_slot(placing: Placing, slots: Slots, give_up_at: float) -> float
             await asyncio.sleep(wait_s)
             continue
         booked = await placing.db.run(
-            lambda tx: _book_again(tx, slots, give_up_at, ahead_s=slots.ahead_s)
+            lambda tx: _book_again(tx, give_up_at, ahead_s=slots.ahead_s, busy_s=slots.busy_s)
         )
         if booked is None:
             return None
@@ -119,7 +119,7 @@ async def _until(placing: Placing, at: float) -> None:
 
 
 async def place(
-    placing: Placing, attempt_id: UUID, slots: Slots | None = None, slot: float | None = None
+    placing: Placing, attempt_id: UUID, slots: Slots | None = None, slot: Slot | None = None
 ) -> None:
     """Turn one intent into one request to the carrier, or refuse it.
 
@@ -154,52 +154,41 @@ async def place(
     await end_calls(placing.db, placing.carrier, to_end)
 
 
-async def _has_come(placing: Placing, slots: Slots, slot: float | None, send_before: float) -> bool:
+async def _has_come(placing: Placing, slots: Slots, slot: Slot | None, send_before: float) -> bool:
     """Wait for the slot and be there on time, or for one after it; False if none comes before
     ``send_before``.
 
     Late starts of two processes would go out together, so that each of them books anew.
     """
-    within_s = ON_TIME_S
-    while placing.monotonic() < send_before:
+    while (now := placing.monotonic()) < send_before:
         if slot is None:
-            slot, within_s = await _next_slot(placing, slots, send_before)
+            slot = slots.take(now) or await placing.db.run(
+                lambda tx: _book_again(tx, send_before, busy_s=slots.again_s)
+            )
         if slot is None:
             return False
-        if slot >= send_before:
+        if slot.at >= send_before:
             slots.add(slot)  # another may be in time for it
             return False
-        await _until(placing, slot)
+        await _until(placing, slot.at)
         now = placing.monotonic()
-        slots.late_s.append(now - slot)
-        if is_on_time(slot, now, within_s):
+        slots.late_s.append(now - slot.at)
+        if slot.is_on_time(now):
             return True
         slot = None
     return False
 
 
-async def _next_slot(placing: Placing, slots: Slots, before: float) -> tuple[float | None, float]:
-    """Return the next slot, and for how long a start may come to it."""
-    booked = slots.take(placing.monotonic())
-    if booked is not None:
-        return booked, ON_TIME_S
-    hold_s = slots.hold_s
-    return await placing.db.run(lambda tx: _book_again(tx, slots, before, hold_s=hold_s)), hold_s
-
-
-async def _book_again(
-    tx: Tx, slots: Slots, before: float, *, ahead_s: float = 0.0, hold_s: float = 0.0
-) -> float | None:
-    """Book the account's next slot that is ``ahead_s`` away for a start that was late, in
-    monotonic seconds, and keep the others away for ``hold_s`` more; None, and nothing booked, if
-    it is not ``before``."""
+async def _book_again(tx: Tx, before: float, *, ahead_s: float = 0.0, busy_s: float) -> Slot | None:
+    """Book the account's next slot that is ``ahead_s`` away for a start that was late, as much
+    longer as ``busy_s`` says; None, and nothing booked, if it is not ``before``."""
     account = await lock_carrier(tx)
-    pace = Pace(account.cps, account.next_slot_at, slots.busy_s)
+    pace = Pace(account.cps, account.next_slot_at, busy_s)
     at = pace.slot(tx.now + timedelta(seconds=ahead_s))
-    slot = tx.read_at + (at - tx.now).total_seconds()
-    if slot >= before:
+    slot = Slot(tx.read_at + (at - tx.now).total_seconds(), ON_TIME_S + busy_s)
+    if slot.at >= before:
         return None
-    await save_carrier(tx, next_slot_at=pace.after(at, hold_s).next_at)
+    await save_carrier(tx, next_slot_at=pace.after(at).next_at)
     return slot
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 from uuid import UUID
 
 # Slots lie a little further apart than 1/CPS: n of them span 30 ms more than a second, so that
@@ -20,8 +21,8 @@ from uuid import UUID
 _SLACK = 1.03
 
 ON_TIME_S = 0.012  # of that, for a start that wakes up late; the rest is for the way
-_SHORTEST_HOLD_S, _LONGEST_HOLD_S = 0.05, 0.5
-_USUALLY_LATE_S, _MOST_BUSY_S = 0.005, 0.07
+_SHORTEST_AGAIN_S, _LONGEST_AGAIN_S = 0.05, 0.15
+_MOST_BUSY_S = 0.08
 SHORTEST_AHEAD_S, _LONGEST_AHEAD_S = 0.15, 1.0
 
 PASS_EVERY_S = 1.0  # the poll behind the hints that capacity is free or leads are due
@@ -51,17 +52,15 @@ def free_slots(*, next_slot_at: datetime | None, cps: float, now: datetime) -> i
 
 
 def gap_s(cps: float, busy_s: float = 0.0) -> float:
-    """Return how far apart starts must lie, in seconds, to stay within ``cps`` a second.
-
-    busy_s: what the way to the carrier may vary by beyond the usual (`Slots.busy_s`).
-    """
-    return (_SLACK + busy_s) / cps
+    """Return how far apart starts must lie, in seconds, to stay within ``cps`` a second, if each
+    may come ``busy_s`` later than on time."""
+    return _SLACK / cps + busy_s
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A GCRA with no burst: ``next_at`` is the earliest instant of the next start. busy_s: see
-    `gap_s`."""
+    """A GCRA with no burst: ``next_at`` is the earliest instant of the next start. busy_s: how
+    much later than on time each may come."""
 
     cps: float
     next_at: datetime | None = None
@@ -71,9 +70,9 @@ class Pace:
         """Return the next instant a call may start. Time that passed unused is not saved up."""
         return now if self.next_at is None else max(now, self.next_at)
 
-    def after(self, at: datetime, hold_s: float = 0.0) -> Pace:
-        """Return the pace once a start is booked at ``at``, or within ``hold_s`` from then."""
-        return replace(self, next_at=at + timedelta(seconds=hold_s + gap_s(self.cps, self.busy_s)))
+    def after(self, at: datetime) -> Pace:
+        """Return the pace once a start is booked at ``at``."""
+        return replace(self, next_at=at + timedelta(seconds=gap_s(self.cps, self.busy_s)))
 
 
 def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> datetime | None:
@@ -84,9 +83,21 @@ def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> date
     return next_at + timedelta(seconds=gap_s(new_cps) - gap_s(old_cps))
 
 
+class Slot(NamedTuple):
+    """When a call may start, in monotonic seconds: from ``at`` on, for ``within_s``."""
+
+    at: float
+    within_s: float = ON_TIME_S
+
+    def is_on_time(self, now: float) -> bool:
+        """True while a start may still go out at it. Whoever is later, in whichever process,
+        might go out together with the next: it books anew."""
+        return now <= self.at + self.within_s
+
+
 @dataclass(slots=True)
 class Slots:
-    """The slots that one process has booked, in monotonic seconds.
+    """The slots that one process has booked.
 
     A call is made ready for the first of them that it can still reach, be it its own or not: who
     is late moves all after it by one, and the last of them books anew while it has time. A start
@@ -94,8 +105,8 @@ class Slots:
     up; ``ready_s``: how long the last calls took to be made ready.
     """
 
-    booked: list[float] = field(default_factory=list)
-    late_s: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    booked: list[Slot] = field(default_factory=list)
+    late_s: deque[float] = field(default_factory=lambda: deque(maxlen=16))
     ready_s: deque[float] = field(default_factory=lambda: deque(maxlen=8))
 
     @property
@@ -107,47 +118,41 @@ class Slots:
 
     @property
     def busy_s(self) -> float:
-        """Return what the way to the carrier may vary by beyond the usual: where we wake up late
-        for want of a processor, so does what is sent."""
-        return min(_MOST_BUSY_S, max(0.0, max(self.late_s, default=0.0) - _USUALLY_LATE_S))
+        """Return how much later than on time most starts of this process come: for want of a
+        processor it wakes up late. Its slots are as much longer, and lie as much further apart."""
+        mostly_s = sorted(self.late_s)[len(self.late_s) * 4 // 5] if self.late_s else 0.0
+        return min(_MOST_BUSY_S, max(0.0, 1.5 * mostly_s - ON_TIME_S))
 
     @property
-    def hold_s(self) -> float:
-        """Return how long a slot that is booked anew is kept free of others: on a machine with
-        too much to do, a start that must be there within milliseconds would never go out."""
-        return min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 2 * max(self.late_s, default=0.0)))
+    def again_s(self) -> float:
+        """Return `busy_s` for one that was late already: it must be there now."""
+        return min(_LONGEST_AGAIN_S, max(_SHORTEST_AGAIN_S, 1.5 * max(self.late_s, default=0.0)))
 
-    def add(self, at: float) -> None:
-        heappush(self.booked, at)
+    def add(self, slot: Slot) -> None:
+        heappush(self.booked, slot)
 
-    def take(self, now: float) -> float | None:
+    def take(self, now: float) -> Slot | None:
         """Take the next slot for a call that is ready, None if all have gone by."""
         while self.booked:
-            at = heappop(self.booked)
-            if is_on_time(at, now):
-                return at
+            slot = heappop(self.booked)
+            if slot.is_on_time(now):
+                return slot
         return None
 
-    def near(self, now: float) -> tuple[float | None, float]:
+    def near(self, now: float) -> tuple[Slot | None, float]:
         """Take the first slot that a call can be made ready for, if the time for that has come.
 
         Returns the slot or None, and how long to wait for it; infinity if none is left.
         """
-        reachable = [at for at in self.booked if at - now >= self.ahead_s / 3]
+        reachable = [slot for slot in self.booked if slot.at - now >= self.ahead_s / 3]
         if not reachable:
             return None, math.inf
-        at = min(reachable)
-        if (wait_s := at - self.ahead_s - now) > 0:
+        slot = min(reachable)
+        if (wait_s := slot.at - self.ahead_s - now) > 0:
             return None, wait_s
-        self.booked.remove(at)
+        self.booked.remove(slot)
         heapify(self.booked)
-        return at, 0.0
-
-
-def is_on_time(slot: float, now: float, within_s: float = ON_TIME_S) -> bool:
-    """True while a start may still go out at its slot. Whoever is later, in whichever process,
-    might go out together with the next: it books anew."""
-    return now <= slot + within_s
+        return slot, 0.0
 
 
 def is_within_horizon(at: datetime, now: datetime) -> bool:

@@ -24,12 +24,12 @@ from dialer.domain.pacing import (
     PASS_EVERY_S,
     SHORTEST_AHEAD_S,
     Pace,
+    Slot,
     Slots,
     Starts,
     Use,
     free_calls,
     free_slots,
-    is_on_time,
     repaced,
     schedule,
 )
@@ -184,9 +184,8 @@ class Model:
         starts = [Starts(cid, n, paces.get(cid)) for cid, n in found.starts.items() if n]
         first = now + COMMIT_TIME
         next_at = first if self._next_slot is None else max(first, self._next_slot)
-        booked, pace, after = schedule(
-            Pace(self.cps, next_at, self._slots[worker].busy_s), starts, now
-        )
+        busy_s = self._slots[worker].busy_s
+        booked, pace, after = schedule(Pace(self.cps, next_at, busy_s), starts, now)
         if booked:
             self._next_slot = pace.next_at
         self._own_slot |= {cid: own.next_at for cid, own in after.items()}
@@ -195,7 +194,7 @@ class Model:
             self._live[campaign_id] += 1
             slot_at = (at - BEGIN).total_seconds()
             call = _Call(named[campaign_id], worker, slot_at)
-            self._slots[worker].add(slot_at)
+            self._slots[worker].add(Slot(slot_at, ON_TIME_S + busy_s))
             self._intended[id(call)] = call
             near_at = self._awake(worker, max(t, call.slot_at - SHORTEST_AHEAD_S))
             self._later(near_at, lambda now_s, call=call: self._come_near(call, now_s))  # type: ignore[misc]
@@ -217,7 +216,8 @@ class Model:
         elif wait_s == math.inf:
             self.seen.late += 1
             ahead_at = t + own.ahead_s
-            booked = self._book(own, ahead_at, 0.0, call.slot_at + INTENT_LIFE.total_seconds())
+            too_late_at = call.slot_at + INTENT_LIFE.total_seconds()
+            booked = self._book(ahead_at, own.busy_s, too_late_at)
             if booked is not None:
                 own.add(booked)
                 self._come_near(call, t)
@@ -227,16 +227,16 @@ class Model:
             at = self._awake(call.worker, t + wait_s)
             self._later(at, lambda now_s: self._come_near(call, now_s))
 
-    def _book(self, own: Slots, t: float, hold_s: float, before: float) -> float | None:
-        pace = Pace(self.cps, self._next_slot, own.busy_s)
+    def _book(self, t: float, busy_s: float, before: float) -> Slot | None:
+        pace = Pace(self.cps, self._next_slot, busy_s)
         at = pace.slot(BEGIN + timedelta(seconds=t))
-        slot = (at - BEGIN).total_seconds()
-        if slot >= before:
+        slot = Slot((at - BEGIN).total_seconds(), ON_TIME_S + busy_s)
+        if slot.at >= before:
             return None
-        self._next_slot = pace.after(at, hold_s).next_at
+        self._next_slot = pace.after(at).next_at
         return slot
 
-    def _make_ready(self, call: _Call, slot: float, t: float) -> None:
+    def _make_ready(self, call: _Call, slot: Slot, t: float) -> None:
         """intended → placing, unless it was given back or is too old."""
         if self._intended.pop(id(call), None) is None:
             self._slots[call.worker].add(slot)
@@ -246,8 +246,8 @@ class Model:
             self._give_up(call)
             return
         call.send_before = t + _POST_WITHIN_S
-        woken_at = self._awake(call.worker, max(t, slot))
-        self._later(woken_at, lambda now_s: self._send(call, slot, ON_TIME_S, now_s))
+        woken_at = self._awake(call.worker, max(t, slot.at))
+        self._later(woken_at, lambda now_s: self._send(call, slot, now_s))
 
     def _take_slot(self, call: _Call, t: float) -> None:
         """Late for its slot: the process's next one, or a new one of the account's."""
@@ -255,24 +255,23 @@ class Model:
             self._give_up(call)
             return
         own = self._slots[call.worker]
-        slot, within_s = own.take(t), ON_TIME_S
+        slot = own.take(t)
         if slot is None:
             self.seen.late += 1
-            within_s = own.hold_s
-            slot = self._book(own, t, within_s, call.send_before)
-            if slot is None:
-                self._give_up(call)
-                return
-        if slot >= call.send_before:
+            slot = self._book(t, own.again_s, call.send_before)
+        if slot is None:
+            self._give_up(call)
+            return
+        if slot.at >= call.send_before:
             own.add(slot)
             self._give_up(call)
             return
-        woken_at = self._awake(call.worker, max(t, slot))
-        self._later(woken_at, lambda now_s: self._send(call, slot, within_s, now_s))
+        woken_at = self._awake(call.worker, max(t, slot.at))
+        self._later(woken_at, lambda now_s: self._send(call, slot, now_s))
 
-    def _send(self, call: _Call, slot: float, within_s: float, t: float) -> None:
-        self._slots[call.worker].late_s.append(t - slot)
-        if not is_on_time(slot, t, within_s):
+    def _send(self, call: _Call, slot: Slot, t: float) -> None:
+        self._slots[call.worker].late_s.append(t - slot.at)
+        if not slot.is_on_time(t):
             self._take_slot(call, t)
         elif t >= call.send_before:
             self._give_up(call)

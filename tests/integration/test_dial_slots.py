@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dialer.dialing.place import place, place_at_slot
-from dialer.domain.pacing import Slots, gap_s
+from dialer.domain.pacing import Slot, Slots, gap_s
 from dialer.errors import DatabaseAway
 from dialer.providers.protocols import Accepted, CallRequest
 from dialer.store.carrier import get_carrier, lock_carrier, save_carrier
@@ -34,7 +34,7 @@ async def test_two_processes_late_for_their_slots_keep_the_pace_together(floor: 
     floor.carrier.place = place  # type: ignore[method-assign]
 
     async def stall() -> None:
-        await asyncio.sleep(max(0.0, intents[1].slot_at + 0.1 - time.monotonic()))
+        await asyncio.sleep(max(0.0, intents[1].slot.at + 0.1 - time.monotonic()))
 
     late = replace(floor.placing, turn_to_call=stall)
     slots = Slots(), Slots()
@@ -69,7 +69,7 @@ async def test_a_late_start_books_no_slot_that_is_too_late_for_it(floor: Floor) 
 
     booked_until = await floor.db.run(fill)
     slots = Slots()
-    slots.add(time.monotonic() - 1)  # gone by
+    slots.add(Slot(time.monotonic() - 1))  # gone by
     await place(floor.placing, intent.attempt_id, slots)
     assert floor.carrier.placed == []
     assert (await floor.attempt(intent.attempt_id)).refusal == "stale"

@@ -15,6 +15,7 @@ from dialer.domain.pacing import (
     ON_TIME_S,
     SHORTEST_AHEAD_S,
     Pace,
+    Slot,
     Slots,
     Starts,
     Use,
@@ -45,28 +46,31 @@ def test_a_stall_is_never_made_up_by_a_burst() -> None:
     assert starts == pytest.approx([0.0, 0.515, 1.03, 1.545])
 
 
+def _with(*slots: float) -> Slots:
+    made = Slots()
+    for at in slots:
+        made.add(Slot(at))
+    return made
+
+
 def test_a_process_that_stood_still_past_its_slots_does_not_burst() -> None:
     """Whoever is late takes the next slot; those after it move by one, the last books anew."""
-    slots = Slots()
-    for at in (11.5, 12.0, 12.5):
-        slots.add(at)
+    slots = _with(11.5, 12.0, 12.5)
     assert [slots.take(at) for at in (11.5 + ON_TIME_S, 11.6, 12.2, 12.3)] == [
-        11.5,
-        12.0,
-        12.5,
+        Slot(11.5),
+        Slot(12.0),
+        Slot(12.5),
         None,
     ]
 
 
 def test_a_call_is_made_ready_for_the_first_slot_that_it_can_reach() -> None:
-    slots = Slots()
-    for at in (10.0, 10.5, 11.0):
-        slots.add(at)
+    slots = _with(10.0, 10.5, 11.0)
     assert slots.near(9.5) == (None, pytest.approx(10.0 - SHORTEST_AHEAD_S - 9.5))
-    assert slots.near(9.9) == (10.0, 0.0)
+    assert slots.near(9.9) == (Slot(10.0), 0.0)
     assert slots.near(10.49)[0] is None  # too near for it: left to one that is ready
-    assert slots.take(10.49) == 10.5
-    assert slots.near(10.9) == (11.0, 0.0)
+    assert slots.take(10.49) == Slot(10.5)
+    assert slots.near(10.9) == (Slot(11.0), 0.0)
     assert slots.near(10.9) == (None, math.inf)
 
 
@@ -77,31 +81,30 @@ def test_where_making_ready_takes_long_it_begins_early() -> None:
         assert slots.ahead_s == pytest.approx(ahead_s)
 
 
-def test_a_busy_process_lays_its_slots_further_apart() -> None:
+def test_slots_of_a_busy_process_are_longer_and_lie_as_much_further_apart() -> None:
     slots = Slots()
-    for late_s, busy_s in ((0.002, 0.0), (0.025, 0.02), (0.4, 0.07)):
-        slots.late_s.append(late_s)
+    for late_s, busy_s in ((0.002, 0.0), (0.04, 0.048), (0.4, 0.08)):
+        slots.late_s.extend([late_s] * 16)
         assert slots.busy_s == pytest.approx(busy_s)
-    pace = Pace(cps=2.0, busy_s=slots.busy_s).after(NOW)
+    slots.late_s.extend([0.002] * 14)
+    assert slots.busy_s == 0.0  # one wake-up among many says nothing
+    pace = Pace(cps=2.0, busy_s=0.08).after(NOW)
     assert pace.next_at is not None
-    assert (pace.next_at - NOW).total_seconds() == pytest.approx(0.55)
+    assert (pace.next_at - NOW).total_seconds() == pytest.approx(gap_s(2.0) + 0.08)
+    assert Slot(1.0, ON_TIME_S + 0.08).is_on_time(1.0 + ON_TIME_S + 0.079)
 
 
-def test_a_process_that_wakes_late_keeps_its_new_slot_free_for_longer() -> None:
+def test_who_was_late_once_gets_a_slot_long_enough_not_to_be_late_again() -> None:
     slots = Slots()
-    assert slots.hold_s == 0.05
-    for late_s, hold_s in ((0.1, 0.2), (0.001, 0.2), (3.0, 0.5)):
+    assert slots.again_s == 0.05
+    for late_s, again_s in ((0.06, 0.09), (0.001, 0.09), (3.0, 0.15)):
         slots.late_s.append(late_s)
-        assert slots.hold_s == hold_s
-    pace = Pace(cps=2.0).after(NOW, slots.hold_s)
-    assert pace.next_at == NOW + timedelta(seconds=0.5 + gap_s(2.0))
+        assert slots.again_s == pytest.approx(again_s)
 
 
 def test_a_start_that_comes_to_nothing_leaves_its_slot_to_another() -> None:
-    slots = Slots()
-    slots.add(2.0)
-    slots.add(1.0)  # of an intent that was refused
-    assert [slots.take(0.9), slots.take(1.9)] == [1.0, 2.0]
+    slots = _with(2.0, 1.0)  # the second of an intent that was refused
+    assert [slots.take(0.9), slots.take(1.9)] == [Slot(1.0), Slot(2.0)]
 
 
 @given(st.floats(0.1, 60.0), st.floats(0.1, 60.0))

@@ -74,6 +74,6 @@ class Mischief:
         self.done[f"Postgres {how}"] += 1
 
     async def _burst(self, dice: random.Random) -> None:
-        fault = bursts(dice, self.scenario.cps)
+        fault = bursts(dice)
         self.done[f"burst of {fault['kind']}"] += 1
         await self.customer.arm(fault)

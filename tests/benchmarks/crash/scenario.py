@@ -255,11 +255,8 @@ def _fault(dice: random.Random, kind: str) -> dict[str, Any]:
     return fault
 
 
-def bursts(dice: random.Random, cps: float) -> dict[str, Any]:
-    """Something that goes wrong with whoever comes next: up to a second of requests in a row.
-
-    A breaker asks one by one whether it is over, so that more would hold a slow account for good.
-    """
+def bursts(dice: random.Random) -> dict[str, Any]:
+    """Something that goes wrong with whoever comes next, enough of them for a breaker to open. It
+    asks one by one whether it is over, so that more would hold the account for minutes."""
     kind = dice.choice(("rate_limited", "over_cap", "error_before_placing", "list_error"))
-    times = dice.randint(max(1, round(cps / 4)), max(1, round(cps)))
-    return {"kind": kind, "times": times, "status": 503}
+    return {"kind": kind, "times": dice.randint(4, 9), "status": 503}
