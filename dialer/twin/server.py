@@ -22,6 +22,7 @@ from dialer.twin.ledger import Ledger
 from dialer.twin.openai_routes import OpenAIRoutes
 from dialer.twin.owner import Owners
 from dialer.twin.plivo import new_exchange, rest_application
+from dialer.twin.stalls import note_stalls
 
 SHUTDOWN_S = 0.5  # for replies under way; a held one is not waited for
 
@@ -35,6 +36,7 @@ class RunningTwin:
     owners: Owners
     _runner: web.AppRunner
     _http: aiohttp.ClientSession
+    _stalls: asyncio.Task[None] | None
 
     @property
     def api_url(self) -> str:
@@ -57,6 +59,8 @@ class RunningTwin:
 
     async def stop(self) -> None:
         """Drop every call and connection. Nothing is called back any more."""
+        if self._stalls is not None:
+            self._stalls.cancel()
         self.owners.closing.set()
         await self.exchange.stop()
         self.exchange.studio.close()
@@ -93,7 +97,9 @@ async def start_twin(config: TwinConfig, *, callees_path: Path | None = None) ->
         raise
     exchange.recordings.base_url = f"{url}/twin/recordings"
     exchange.start()
-    return RunningTwin(url, exchange, owners, runner, http)
+    # Who reads the file later has no other way to know how good its times are.
+    stalls = asyncio.create_task(note_stalls(ledger)) if config.ledger_path else None
+    return RunningTwin(url, exchange, owners, runner, http, stalls)
 
 
 def _admin_application(exchange: Exchange, owners: Owners) -> web.Application:

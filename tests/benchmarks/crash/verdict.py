@@ -167,9 +167,15 @@ def _of_outcomes(books: Books, facts: Facts) -> Iterator[Violation]:
         if row is None or row.state != "ended" or ended is None:
             continue
         right = outcomes_of(ended["code"], rings[0]["call_uuid"] in books.answered)
+        if any(_told_of_machine(each) for each in books.callbacks[rings[0]["call_uuid"]]):
+            right = (*right, "machine")  # whatever failed behind it
         if row.outcome not in right:
             what = f"{row.outcome} ({row.hangup_code}), the ledger says {ended['code']}"
             yield _of(facts, attempt_id, "wrong outcome", what)
+
+
+def _told_of_machine(callback: Entry) -> bool:
+    return callback["kind"] == "machine" and callback["result"] == "delivered"
 
 
 def outcomes_of(code: int, was_answered: bool) -> tuple[str, ...]:
