@@ -114,10 +114,13 @@ class Line:
                     return
                 await asyncio.sleep(0.1)
 
-    async def attempts(self, number: str | None = None) -> list[Any]:
-        """Return the attempts, oldest first, of one phone or of all."""
+    async def attempts(self, number: str | None = None, *, with_stale: bool = False) -> list[Any]:
+        """Return the attempts, oldest first, of one phone or of all: without those for which a busy
+        machine came too late, so that the carrier was never asked; their leads wait again."""
         a = attempts.c
         query = select(attempts).order_by(a.id)
+        if not with_stale:
+            query = query.where(a.refusal.is_distinct_from("stale"))
         if number is not None:
             query = query.where(a.phone == number)
         async with self.runtime.db.begin() as tx:
