@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,7 @@ from dialer.compliance.zones import find_each_zone, zones_of
 
 __all__ = [
     "Finding",
+    "Hours",
     "PackRef",
     "Verdict",
     "any_zone_open",
@@ -51,6 +53,7 @@ _DEPENDENCIES = {
 }
 _CLOSED = Finding("OUTSIDE_HOURS", None, None, "The calling window is closed.")
 _ALL_ON = Preferences(bands_on=WHOLE_DAY)
+_MOST_WINDOWS = 2 * 366  # that work is spread over: a year of them, two a day
 
 
 def decide(facts: Facts, packs: Sequence[Pack], now: datetime) -> Verdict:
@@ -76,59 +79,46 @@ def decide_for(number: Number, facts: Facts, packs: Sequence[Pack], now: datetim
     return _judge(facts, make_plan(applied, facts.category, facts.mode), zones, now)
 
 
-def any_zone_open(
-    packs: Sequence[Pack],
-    category: str,
-    mode: str,
-    narrowing: Narrowing,
-    zones: Iterable[str],
-    now: datetime,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What says when a campaign may call: the packs, what kind of call it is, and its own hours."""
+
+    packs: Sequence[Pack]
+    category: str
+    mode: str
+    narrowing: Narrowing
+
+
+def any_zone_open(hours: Hours, zones: Iterable[str], now: datetime) -> bool:
     """Say False only when every lead must wait for a window, so that none need be claimed.
 
     zones: the leads' own, as many as are known; those the packs name are always tried too. A
     band a subscriber may have switched on counts as open, and a pack for some area codes only,
     or one that reads zones off the number, is taken to allow.
     """
-    general = tuple(pack for pack in packs if not pack.header.area_codes)
+    general = tuple(pack for pack in hours.packs if not pack.header.area_codes)
     if not general or any(pack.header.zones.mode == "number" for pack in general):
         return True
-    plan, second = make_plan(general, category, mode), epoch_s(now)
+    plan, second = make_plan(general, hours.category, hours.mode), epoch_s(now)
     named = find_each_zone({*zones, *(name for pack in general for name in _named_zones(pack))})
     return any(
-        _may_be_open(make_schedule(plan.windows, (zone,), _ALL_ON, narrowing), second)
+        _may_be_open(make_schedule(plan.windows, (zone,), _ALL_ON, hours.narrowing), second)
         for zone in named
     )
 
 
-def may_be_open(
-    packs: Sequence[Pack],
-    category: str,
-    mode: str,
-    narrowing: Narrowing,
-    *,
-    phone: str,
-    lead_zone: str | None,
-    now: datetime,
-) -> bool:
+def may_be_open(hours: Hours, *, phone: str, lead_zone: str | None, now: datetime) -> bool:
     """Say False only when a lead in these zones must wait for a window.
 
     A band a subscriber may have switched on counts as open; where packs or zones cannot be told,
     the lead must be looked at to be told so.
     """
-    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, _ALL_ON)
+    schedule = _schedule_of(hours, phone, lead_zone, _ALL_ON)
     return schedule is None or _may_be_open(schedule, epoch_s(now))
 
 
 def next_open_at(
-    packs: Sequence[Pack],
-    category: str,
-    mode: str,
-    narrowing: Narrowing,
-    *,
-    phone: str,
-    lead_zone: str | None,
-    at: datetime,
+    hours: Hours, *, phone: str, lead_zone: str | None, at: datetime
 ) -> datetime | None:
     """Return the first instant from ``at`` on at which the calling windows of the packs and the
     campaign are open in every zone of a lead; None: never, as far as can be seen.
@@ -136,7 +126,7 @@ def next_open_at(
     Windows alone: what else may forbid the call is decided when it is due. A subscriber's own
     preferences are not looked at.
     """
-    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, NO_PREFERENCES)
+    schedule = _schedule_of(hours, phone, lead_zone, NO_PREFERENCES)
     if schedule is None:
         return None
     second = epoch_s(at)
@@ -147,23 +137,15 @@ def next_open_at(
 
 
 def worked_through(
-    packs: Sequence[Pack],
-    category: str,
-    mode: str,
-    narrowing: Narrowing,
-    *,
-    phone: str,
-    lead_zone: str | None,
-    at: datetime,
-    work_s: float,
+    hours: Hours, *, phone: str, lead_zone: str | None, at: datetime, work_s: float
 ) -> datetime | None:
     """Return when ``work_s`` seconds of open calling window have passed from ``at`` on, for leads
     like this one; None if the windows in sight do not hold as much."""
-    schedule = _schedule_of(packs, category, mode, narrowing, phone, lead_zone, NO_PREFERENCES)
+    schedule = _schedule_of(hours, phone, lead_zone, NO_PREFERENCES)
     if schedule is None:
         return None
     second, left = epoch_s(at), work_s
-    for _ in range(SEARCH_DAYS):
+    for _ in range(_MOST_WINDOWS):
         opens = next_open(schedule, second)
         if opens is None:
             return None
@@ -175,22 +157,16 @@ def worked_through(
 
 
 def _schedule_of(
-    packs: Sequence[Pack],
-    category: str,
-    mode: str,
-    narrowing: Narrowing,
-    phone: str,
-    lead_zone: str | None,
-    preferences: Preferences,
+    hours: Hours, phone: str, lead_zone: str | None, preferences: Preferences
 ) -> Schedule | None:
     """Return the calling windows of a lead, None where packs or zones cannot be told."""
     number = read_number(phone)
-    applied = tuple(pack for pack in packs if _covers(pack, number))
+    applied = tuple(pack for pack in hours.packs if _covers(pack, number))
     zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
     if not applied or not zones:
         return None
-    plan = make_plan(applied, category, mode)
-    return make_schedule(plan.windows, zones, preferences, narrowing)
+    plan = make_plan(applied, hours.category, hours.mode)
+    return make_schedule(plan.windows, zones, preferences, hours.narrowing)
 
 
 def _may_be_open(schedule: Schedule, second: int) -> bool:

@@ -212,7 +212,7 @@ async def _decide_batch(
 
 
 async def _breathe(number: int) -> None:
-    """Let others run now and then: a start is late after 15 ms, and audio has frames of 20."""
+    """Let others run now and then: a start is late after `ON_TIME_S`, audio has frames of 20 ms."""
     if number % 4 == 3:
         await asyncio.sleep(0)
 

@@ -55,18 +55,10 @@ def opens_at(
     packs: Sequence[Pack], campaign: Campaign, phone: str, lead_zone: str | None
 ) -> Callable[[datetime], datetime | None]:
     """Return the function from an instant to the first at which law and campaign allow a call."""
-    definition, narrowing = campaign.definition, campaign.narrowing
+    hours = campaign.hours(packs)
 
     def find(at: datetime) -> datetime | None:
-        return next_open_at(
-            packs,
-            definition.campaign.category,
-            definition.mode,
-            narrowing,
-            phone=phone,
-            lead_zone=lead_zone,
-            at=at,
-        )
+        return next_open_at(hours, phone=phone, lead_zone=lead_zone, at=at)
 
     return find
 

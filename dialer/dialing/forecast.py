@@ -85,10 +85,7 @@ def forecast(
     finish_at = None
     if leads and per_s > 0:
         finish_at = worked_through(
-            packs,
-            definition.campaign.category,
-            definition.mode,
-            campaign.narrowing,
+            campaign.hours(packs),
             phone=some_lead.phone,
             lead_zone=some_lead.timezone,
             at=max(now, campaign.row.starts_at or now),

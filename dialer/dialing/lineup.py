@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from dialer.compliance.decide import may_be_open
 from dialer.dialing.law import Law
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
@@ -56,11 +57,11 @@ async def lineups_of(tx: Tx, law: Law, running: Sequence[Campaign]) -> dict[UUID
 
 
 def _lineup(campaign: Campaign, law: Law, queues: Sequence[Queue], now: datetime) -> Lineup:
-    packs = law.packs_of(campaign.definition)
+    hours = campaign.hours(law.packs_of(campaign.definition))
     order: list[_Place] = []
     aside: list[_Place] = []
     for queue in queues:
-        is_open = campaign.may_call(packs, phone=queue.phone, lead_zone=queue.lead_zone, now=now)
+        is_open = may_be_open(hours, phone=queue.phone, lead_zone=queue.lead_zone, now=now)
         (order if is_open else aside).extend((-queue.priority, at, queue) for at in queue.due)
     return Lineup(_first(order, SCAN_LIMIT), _first(aside, ASIDE_LIMIT))
 

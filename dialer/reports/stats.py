@@ -121,20 +121,13 @@ async def _unresolved(tx: Tx, campaign: Campaign, bounds: RecoveryBounds) -> lis
 async def _finish(
     tx: Tx, campaign: Campaign, packs: Sequence[Pack], places: Sequence[Places], rate: float
 ) -> Finish:
-    lead = await reports.some_waiting(tx, campaign.id)
+    lead, hours = await reports.some_waiting(tx, campaign.id), campaign.hours(packs)
 
     def worked(seconds: float) -> datetime | None:
         if lead is None:  # the last was just called
             return tx.now
         return worked_through(
-            packs,
-            campaign.definition.campaign.category,
-            campaign.definition.mode,
-            campaign.narrowing,
-            phone=lead.phone,
-            lead_zone=lead.timezone,
-            at=tx.now,
-            work_s=seconds,
+            hours, phone=lead.phone, lead_zone=lead.timezone, at=tx.now, work_s=seconds
         )
 
     ends_at = campaign.row.ends_at

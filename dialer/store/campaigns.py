@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import insert, select, update
 
-from dialer.compliance.decide import any_zone_open, may_be_open
+from dialer.compliance.decide import Hours, any_zone_open
 from dialer.compliance.facts import Narrowing
 from dialer.compliance.packs import Pack
 from dialer.domain.campaign import CampaignState
@@ -49,24 +49,13 @@ class Campaign:
         dialing = self.definition.dialing
         return Narrowing(days=tuple(dialing.days), spans=self.definition.spans)
 
+    def hours(self, packs: Sequence[Pack]) -> Hours:
+        """What says when it may call; ``packs``: its own, as `Law.packs_of` gives them."""
+        return Hours(packs, self.definition.campaign.category, self.definition.mode, self.narrowing)
+
     def is_window_open(self, packs: Sequence[Pack], now: datetime) -> bool:
         """False only when no lead of the campaign could be called now, whoever it is."""
-        category, mode = self.definition.campaign.category, self.definition.mode
-        return any_zone_open(packs, category, mode, self.narrowing, self.row.lead_zones, now)
-
-    def may_call(
-        self, packs: Sequence[Pack], *, phone: str, lead_zone: str | None, now: datetime
-    ) -> bool:
-        """False only when leads with such a number and zone wait for a window."""
-        return may_be_open(
-            packs,
-            self.definition.campaign.category,
-            self.definition.mode,
-            self.narrowing,
-            phone=phone,
-            lead_zone=lead_zone,
-            now=now,
-        )
+        return any_zone_open(self.hours(packs), self.row.lead_zones, now)
 
 
 _definitions: dict[bytes, Definition] = {}  # by the digest of their tables, which never change

@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dialer.compliance.decide import any_zone_open, decide
+from dialer.compliance.decide import Hours, any_zone_open, decide
 from dialer.compliance.facts import (
     Caller,
     Consent,
@@ -268,7 +268,7 @@ def test_a_campaign_is_skipped_only_when_no_lead_of_its_zones_could_be_called(
 ) -> None:
     facts, packs, now = call
     zones = () if facts.lead_zone is None else (facts.lead_zone,)
-    if not any_zone_open(packs, facts.category, facts.mode, facts.narrowing, zones, now):
+    if not any_zone_open(Hours(packs, facts.category, facts.mode, facts.narrowing), zones, now):
         assert not decide(facts, packs, now).allowed
 
 

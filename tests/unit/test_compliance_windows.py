@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dialer.compliance.decide import any_zone_open
+from dialer.compliance.decide import Hours, any_zone_open
 from dialer.compliance.facts import (
     Narrowing,
     Scrub,
@@ -121,7 +121,7 @@ id = "in.service.window.policy"'''
 
 def test_a_closed_campaign_is_not_claimed_but_one_that_never_opens_is_told_so() -> None:
     def may_open(category: str, now: datetime, *zones: str, days: tuple[str, ...] = ()) -> bool:
-        return any_zone_open(INDIA, category, "auto_pre", Narrowing(days=days), zones, now)
+        return any_zone_open(Hours(INDIA, category, "auto_pre", Narrowing(days=days)), zones, now)
 
     night = NOON + timedelta(hours=10)
     assert may_open("service", NOON)
@@ -131,6 +131,6 @@ def test_a_closed_campaign_is_not_claimed_but_one_that_never_opens_is_told_so() 
     assert not may_open("service", NOON, days=("tue",))
     assert may_open("promotional", night)  # someone may have switched the band on
     assert may_open("survey", night)
-    assert any_zone_open((), "service", "robo", Narrowing(), (), night)
+    assert any_zone_open(Hours((), "service", "robo", Narrowing()), (), night)
     us = find_packs(["us-fl"])
-    assert any_zone_open(us, "telemarketing", "voice", Narrowing(), (), night)
+    assert any_zone_open(Hours(us, "telemarketing", "voice", Narrowing()), (), night)
