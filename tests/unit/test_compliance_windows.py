@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dialer.compliance.decide import Hours, any_zone_open
+from dialer.compliance.decide import Hours, any_zone_open, worked_through
 from dialer.compliance.facts import (
     Narrowing,
     Scrub,
@@ -134,3 +134,18 @@ def test_a_closed_campaign_is_not_claimed_but_one_that_never_opens_is_told_so() 
     assert any_zone_open(Hours((), "service", "robo", Narrowing()), (), night)
     us = find_packs(["us-fl"])
     assert any_zone_open(Hours(us, "telemarketing", "voice", Narrowing()), (), night)
+
+
+def test_work_is_laid_over_as_many_days_as_it_takes() -> None:
+    def through(hours: float, days: tuple[str, ...] = ()) -> datetime | None:
+        own = Hours(INDIA, "service", "auto_pre", Narrowing(days=days))
+        work_s = hours * 3600
+        return worked_through(own, phone=SERVICE.phone, lead_zone=None, at=NOON, work_s=work_s)
+
+    evening = NOON + timedelta(hours=9)
+    assert through(2.0) == NOON + timedelta(hours=2)
+    assert through(9.0) == evening
+    assert through(10.0) == evening + timedelta(hours=13)  # an hour of the next morning
+    assert through(9.0 + 99 * 12) == evening + timedelta(days=99)
+    assert through(1e5) is None
+    assert through(1.0, days=("tue",)) == evening + timedelta(hours=13)
