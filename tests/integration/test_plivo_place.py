@@ -72,7 +72,8 @@ async def carrier_that(
     *behaviours: Behave, total_s: float = 5.0
 ) -> AsyncIterator[tuple[PlivoCarrier, Wire]]:
     wire = Wire(list(behaviours))
-    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
+    # asyncio keeps 100 that wait to be taken; one more has to try again a second later.
+    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0, backlog=1024)
     async with server:
         wire.api_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         async with PlivoCarrier(AUTH_ID, TOKEN, wire.api_url, total_s=total_s) as carrier:
