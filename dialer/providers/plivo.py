@@ -6,16 +6,24 @@ The SDK re-sends a Make-Call after a 5xx, up to three POSTs for one call (plivo.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
-
-import aiohttp
 
 from dialer.providers.plivo_refusals import refusal
 from dialer.providers.plivo_rest import PlivoRest
 from dialer.providers.plivo_values import tuned
-from dialer.providers.protocols import Accepted, Ambiguous, CallRequest, PlaceResult, Turns
+from dialer.providers.plivo_wire import Connection, HttpReply, NoReply, Wire
+from dialer.providers.protocols import (
+    Accepted,
+    Ambiguous,
+    CallRequest,
+    PlaceResult,
+    Turns,
+    at_once,
+)
 
 # §1.1: 201 is the documented one, clients in the wild see all three.
 ACCEPTING = (200, 201, 202)
@@ -35,21 +43,14 @@ class PlivoCarrier(PlivoRest):
         turns: Turns | None = None,
     ) -> None:
         super().__init__(auth_id, auth_token, api_url, turns=turns)
-        self._call_url = f"{self.api_url}/Account/{auth_id}/Call/"
-        self._timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s)
-        self._session: aiohttp.ClientSession | None = None
+        self._connect_s, self._total_s = connect_s, total_s
+        self._wire: Wire | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            headers={"Authorization": self.authorization},
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The dial slots bound how many are in flight; a second queue here would hold a
-            # request past its `post_before`. A short keep-alive makes it rare that the carrier
-            # closes a connection at the moment we use it, which would be an ambiguous call.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=5.0),
-            # Only the address the settings name: no proxy or netrc from the environment.
-            trust_env=False,
+        self._wire = Wire(
+            f"{self.api_url}/Account/{self.auth_id}/Call/",
+            (self.auth_id, self.auth_token),
+            connect_s=self._connect_s,
         )
         return self
 
@@ -59,11 +60,13 @@ class PlivoCarrier(PlivoRest):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
-    async def place(self, request: CallRequest) -> PlaceResult:
+    async def place(
+        self, request: CallRequest, may_go: Callable[[], Awaitable[bool]] = at_once
+    ) -> PlaceResult | None:
         """Post Make-Call exactly once and say what is known afterwards.
 
         It waits for no turn here: its own was taken before its slot, where waiting is harmless.
@@ -71,18 +74,31 @@ class PlivoCarrier(PlivoRest):
         A refused connection or a failed name look-up is `Ambiguous` too, although no byte can
         have left: recovery proves the absence like any other, and one rule has no holes.
         """
-        if self._session is None:
+        if self._wire is None:
             raise RuntimeError("PlivoCarrier is not open: use it with `async with`")
+        posted = self._wire.request(json.dumps(call_fields(request)).encode())
         try:
-            # aiohttp itself re-sends only the methods in its IDEMPOTENT_METHODS after a dropped
-            # keep-alive connection; POST is not one of them (a test holds it to that).
-            async with self._session.post(
-                self._call_url, json=call_fields(request), allow_redirects=False
-            ) as response:
-                body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            connection = await self._wire.connection()
+            while await may_go():
+                if connection.is_open:
+                    reply = await self._reply(connection, posted)
+                    return read_reply(reply.status, reply.body, reply.headers.get("retry-after"))
+                connection = await self._wire.connection()
+        except (NoReply, TimeoutError, OSError) as error:
             return Ambiguous(f"no complete reply: {type(error).__name__}")
-        return read_reply(response.status, body, response.headers.get("Retry-After"))
+        self._wire.give_back(connection)
+        return None
+
+    async def _reply(self, connection: Connection, posted: bytes) -> HttpReply:
+        assert self._wire is not None
+        try:
+            async with asyncio.timeout(self._total_s):
+                reply = await connection.send(posted)
+        except BaseException:
+            connection.abort()
+            raise
+        self._wire.give_back(connection)
+        return reply
 
 
 def call_fields(request: CallRequest) -> dict[str, str | int]:

@@ -6,7 +6,7 @@ The speech and model providers have their own protocols beside their own users.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -142,6 +142,11 @@ class Turns(Protocol):
         """Wait for the turn of any other request; raises `OverBudget` if none comes in time."""
 
 
+async def at_once() -> bool:
+    """What need not wait for its instant."""
+    return True
+
+
 class CallControl(Protocol):
     """What a carrier knows of calls that were placed, and ending them. Raises `ProviderError`."""
 
@@ -186,6 +191,13 @@ class NumberList(Protocol):
 class Carrier(CallControl, NumberList, Protocol):
     """A telephone account. `place` reports; everything else raises `ProviderError`."""
 
-    async def place(self, request: CallRequest) -> PlaceResult:
+    async def place(
+        self, request: CallRequest, may_go: Callable[[], Awaitable[bool]] = at_once
+    ) -> PlaceResult | None:
         """Ask once for one call; returns before the far end rings and never raises for what
-        the carrier or the network does."""
+        the carrier or the network does.
+
+        may_go: waited for when all is ready for the request to leave; it leaves at once when it
+        says yes. Asked again where the far end took back meanwhile what was ready. None: it said
+        no, and nothing was sent.
+        """

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
-
-from aiohttp import web
 
 from dialer.dialing.claim import dial_pass
 from dialer.dialing.law import Law
@@ -18,7 +12,7 @@ from dialer.keys import Keys
 from dialer.providers.plivo import PlivoCarrier
 from dialer.store.carrier import save_carrier
 from tests.benchmarks.figure import Figure, fresh_database
-from tests.benchmarks.make_call import AUTH
+from tests.benchmarks.make_call import AUTH, accepting_carrier
 from tests.benchmarks.waiting import add_leads, set_noon, start_campaign
 
 CALLS = 2000
@@ -52,36 +46,3 @@ async def run(dsn: str) -> list[Figure]:
             assert placed[0][0] == called, placed
     what = f"processor ms a call, claim to request id, {CALLS:,} calls"
     return [Figure(what, spent_s / called * 1000, LIMIT_MS, "ms", "the limit")]
-
-
-@contextmanager
-def accepting_carrier() -> Iterator[str]:
-    """A carrier in a process of its own that takes every call; yields its API's address."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}/v1"
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(tell: Connection) -> None:
-    asyncio.run(_accept_all(tell))
-
-
-async def _accept_all(tell: Connection) -> None:
-    numbers = iter(range(1_000_000_000))
-
-    async def accept(request: web.Request) -> web.Response:
-        await request.read()
-        return web.json_response({"request_uuid": f"request-{next(numbers)}"}, status=201)
-
-    app = web.Application()
-    app.router.add_post("/v1/Account/{auth}/Call/", accept)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    tell.send(runner.addresses[0][1])
-    await asyncio.Event().wait()

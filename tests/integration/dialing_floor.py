@@ -6,7 +6,7 @@ Product time stands wherever a test puts it: `Floor.later` moves it on, nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ from dialer.domain.definition_parse import parse_tables
 from dialer.errors import ProviderUnavailable
 from dialer.keys import Keys
 from dialer.leads.load import import_leads
-from dialer.providers.protocols import Accepted, CallRequest, CarrierCall, PlaceResult
+from dialer.providers.protocols import Accepted, CallRequest, CarrierCall, PlaceResult, at_once
 from dialer.settings import RecoveryBounds
 from dialer.store.callers import upsert_callers, upsert_sender
 from dialer.store.carrier import save_carrier
@@ -65,7 +65,11 @@ class HandCarrier:
     ended: list[tuple[str, str]] = field(default_factory=list)  # (how, id)
     transfers: list[tuple[str, str]] = field(default_factory=list)  # (id, url)
 
-    async def place(self, request: CallRequest) -> PlaceResult:
+    async def place(
+        self, request: CallRequest, may_go: Callable[[], Awaitable[bool]] = at_once
+    ) -> PlaceResult | None:
+        if not await may_go():
+            return None
         self.placed.append(request)
         return self.reply or Accepted(f"request-{len(self.placed)}")
 

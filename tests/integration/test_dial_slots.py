@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,7 +28,9 @@ async def test_two_processes_late_for_their_slots_keep_the_pace_together(floor: 
     intents = await floor.claim()
     sent: list[float] = []
 
-    async def place(request: CallRequest) -> Accepted:
+    async def place(request: CallRequest, may_go: Callable[[], Awaitable[bool]]) -> Accepted | None:
+        if not await may_go():
+            return None
         sent.append(time.monotonic())
         return Accepted(request.to)
 

@@ -8,10 +8,12 @@ import socket
 import struct
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 
 from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.protocols import (
@@ -154,6 +156,9 @@ BROKEN: dict[str, Behave] = {
         says(b"HTTP/1.1 400 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}   \r\n")
     ),
     "body that never ends": says(b"HTTP/1.1 400 X\r\nContent-Length: 99\r\n\r\n{"),
+    "two lengths": replies(400, b"{}", "Content-Length: 9\r\n"),
+    "only a promise": says(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "another protocol": says(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
     "wrong compression": replies(400, b"not gzip", "Content-Encoding: gzip\r\n"),
     "not HTTP": then_closes(says(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")),
     "endless head": then_closes(says(b"HTTP/1.1 400 X\r\nA: " + b"a" * 100_000 + b"\r\n\r\n")),
@@ -170,8 +175,7 @@ async def test_a_lost_reply_is_ambiguous_and_never_asked_again(behaviour: Behave
     assert len(wire.requests) == 1
 
 
-# aiohttp re-sends idempotent requests when a kept-alive connection turns out dead; a POST must
-# not be one of them.
+# HTTP clients send a request again when a kept-alive connection turns out dead; this one must not.
 @pytest.mark.parametrize("broken", [closes, resets], ids=["closed", "reset"])
 async def test_a_dropped_keep_alive_connection_does_not_repeat_the_post(broken: Behave) -> None:
     async with carrier_that(accepts("r-1"), broken, accepts("r-3")) as (carrier, wire):
@@ -209,6 +213,111 @@ async def test_many_calls_at_once_are_each_posted_once() -> None:
         results = await asyncio.gather(*(carrier.place(REQUEST) for _ in range(150)))
     assert results == [Accepted("r")] * 150
     assert len(wire.requests) == 150
+
+
+WHOLE: dict[str, Behave] = {
+    "in chunks": says(
+        b"HTTP/1.1 201 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'8\r\n{"reques\r\nc\r\nt_uuid":"r"}\r\n0\r\n\r\n'
+    ),
+    "until the end": then_closes(says(b'HTTP/1.1 201 X\r\n\r\n{"request_uuid":"r"}')),
+    "after a promise": says(
+        b"HTTP/1.1 100 Continue\r\nContent-Encoding: none\r\n\r\nHTTP/1.1 201 X\r\n"
+        b'Content-Length: 20\r\n\r\n{"request_uuid":"r"}'
+    ),
+    "with another after it": says(
+        b'HTTP/1.1 201 X\r\nContent-Length: 20\r\n\r\n{"request_uuid":"r"}'
+        b"HTTP/1.1 400 X\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+}
+
+
+@pytest.mark.parametrize("behaviour", WHOLE.values(), ids=WHOLE.keys())
+async def test_a_whole_reply_is_read_however_it_is_written(behaviour: Behave) -> None:
+    async with carrier_that(behaviour, accepts("r-2"), total_s=0.5) as (carrier, wire):
+        assert await carrier.place(REQUEST) == Accepted("r")
+        assert await carrier.place(REQUEST) == Accepted("r-2")
+    assert len(wire.requests) == 2
+
+
+async def test_what_comes_late_is_not_the_next_calls_reply() -> None:
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.25)
+        await accepts("late")(writer)
+
+    async with carrier_that(late, accepts("r-2"), total_s=0.2) as (carrier, wire):
+        assert isinstance(await carrier.place(REQUEST), Ambiguous)
+        await asyncio.sleep(0.1)
+        assert await carrier.place(REQUEST) == Accepted("r-2")
+    assert wire.connections == 2
+
+
+async def test_nothing_is_sent_for_a_turn_that_does_not_come() -> None:
+    async def never() -> bool:
+        return False
+
+    async with carrier_that(accepts("r-1")) as (carrier, wire):
+        assert await carrier.place(REQUEST, never) is None
+        assert wire.requests == []
+        assert await carrier.place(REQUEST) == Accepted("r-1")
+    assert wire.connections == 1  # what stood ready was kept
+
+
+async def test_a_connection_lost_while_it_waits_is_made_anew_and_the_turn_asked_again() -> None:
+    turns: list[int] = []
+
+    async def wait() -> bool:
+        turns.append(wire.connections)
+        if len(turns) == 1:
+            server_side.pop().abort()
+            await asyncio.sleep(0.05)
+        return True
+
+    async def keep(writer: asyncio.StreamWriter) -> None:
+        server_side.append(writer.transport)
+        await accepts("r-1")(writer)
+
+    server_side: list[asyncio.WriteTransport] = []
+    async with carrier_that(keep, accepts("r-2")) as (carrier, wire):
+        assert await carrier.place(REQUEST) == Accepted("r-1")
+        assert await carrier.place(REQUEST, wait) == Accepted("r-2")
+    assert turns == [1, 2] and len(wire.requests) == 2
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_the_request_is_on_the_wire_before_anything_else_runs(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """The far end is a thread: it sees the whole request while our loop is blocked."""
+    far_end = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{far_end.getsockname()[1]}/v1"
+
+    def read() -> bytes:
+        connection, _ = far_end.accept()
+        with connection:
+            connection.settimeout(5)
+            asked = b""
+            while not asked.endswith(b"}"):
+                asked += connection.recv(65536)
+            return asked
+
+    async def place() -> bytes:
+        async with PlivoCarrier(AUTH_ID, TOKEN, url, total_s=0.1) as carrier:
+
+            async def block() -> bool:
+                # Runs right after the one that may go now, as any other work might.
+                asyncio.get_running_loop().call_soon(lambda: seen.append(asked.result(5)))
+                return True
+
+            assert isinstance(await carrier.place(REQUEST, block), Ambiguous)
+            return seen[0]
+
+    seen: list[bytes] = []
+    with far_end, ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(read)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            sent = runner.run(place())
+    assert sent.startswith(b"POST /v1/Account/") and sent.endswith(b"}")
 
 
 async def test_a_carrier_that_was_not_opened_says_so() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.benchmarks.crash.books import most_in_a_second
+from tests.benchmarks.crash.books import densest_second
 
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
 
@@ -14,16 +14,16 @@ def _at(*seconds: float) -> list[datetime]:
 
 
 def test_a_second_holds_what_came_within_it() -> None:
-    assert most_in_a_second(_at(0.0, 0.4, 0.9, 1.0, 1.5)) == 3
-    assert most_in_a_second(_at(0.0, 0.4, 0.9, 0.99)) == 4
-    assert most_in_a_second([]) == 0
+    assert len(densest_second(_at(0.0, 0.4, 0.9, 1.0, 1.5))) == 3
+    assert len(densest_second(_at(0.0, 0.4, 0.9, 0.99))) == 4
+    assert len(densest_second([])) == 0
 
 
 def test_what_was_stamped_in_a_stall_may_have_come_at_its_beginning() -> None:
     times = _at(2.0, 2.3, 2.6, 2.9)
     stall = (NOW + timedelta(seconds=1.8), NOW + timedelta(seconds=1.99))
-    assert most_in_a_second(times) == 4
-    assert most_in_a_second(times, [stall]) == 3
+    assert len(densest_second(times)) == 4
+    assert len(densest_second(times, [stall])) == 3
     long_before = (NOW, NOW + timedelta(seconds=0.2))
     after = (NOW + timedelta(seconds=2.95), NOW + timedelta(seconds=3.2))
-    assert most_in_a_second(times, [long_before, after]) == 4
+    assert len(densest_second(times, [long_before, after])) == 4

@@ -36,7 +36,7 @@ class Books:
     stalls: list[tuple[datetime, datetime]] = field(default_factory=list)  # of the twin itself
     dialled: set[str] = field(default_factory=set)  # call_uuids that left the queue, and legs
     most_up: int = 0
-    most_cps: int = 0
+    densest: list[datetime] = field(default_factory=list)  # the requests of the fullest second
 
     @classmethod
     def read(cls, path: Path) -> Books:
@@ -44,7 +44,7 @@ class Books:
             books = cls([json.loads(line) for line in file])
         for entry in books.entries:
             books._take(entry)
-        books.most_cps = most_in_a_second(
+        books.densest = densest_second(
             [at_of(each) for some in books.requests.values() for each in some], books.stalls
         )
         books.most_up = books._most_up()
@@ -116,18 +116,19 @@ def at_of(entry: Entry) -> datetime:
     return datetime.fromisoformat(entry["at"])
 
 
-def most_in_a_second(
+def densest_second(
     times: Sequence[datetime], stalls: Sequence[tuple[datetime, datetime]] = ()
-) -> int:
+) -> list[datetime]:
     """The most instants that any second held for certain: one stamped in a stall of the witness,
     or while it worked off what had come meanwhile, may be as old as the stall."""
     stamped = sorted(times)
     begins = sorted(stalls)
-    most = 0
+    densest: list[datetime] = []
     for first, at in enumerate(stamped):
         since = at
         for began, ended in begins[: bisect_right(begins, (at, at))][-_STALLS_IN_VIEW:]:
             if at <= ended + _WORKED_OFF:
                 since = min(since, began)
-        most = max(most, bisect_left(stamped, since + _SECOND) - first)
-    return most
+        after = bisect_left(stamped, since + _SECOND)
+        densest = max(densest, stamped[first:after], key=len)
+    return densest

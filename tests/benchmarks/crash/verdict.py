@@ -263,8 +263,9 @@ def _of_limits(scenario: Scenario, books: Books) -> Iterator[Violation]:
     over = sum(1 for entry in books.refused if entry["reason"] == _OVER_CAP)
     for _ in range(over - books.faults["over_cap"]):
         yield Violation("above cap", "refused with 5030 by the cap itself")
-    if books.most_cps > scenario.cps:
-        yield Violation("above CPS", f"{books.most_cps} requests within a second")
+    if len(books.densest) > scenario.cps:
+        at = ", ".join(f"{each:%H:%M:%S.%f}" for each in books.densest)
+        yield Violation("above CPS", f"{len(books.densest)} requests within a second: {at}")
     for entry in books.refused:
         if entry["status"] == 429 and not entry["to"]:
             yield Violation("above the request budget", f"refused with 429 at {entry['at']}")
