@@ -7,8 +7,8 @@ import time
 
 from dialer.twin.ledger import Ledger
 
-_LOOK_EVERY_S = 0.01
-_STALL_S = 0.01  # later than that is told
+_LOOK_EVERY_S = 0.005
+_STALL_S = 0.005  # later than that is told
 
 
 async def note_stalls(ledger: Ledger) -> None:
