@@ -21,7 +21,7 @@ import dialer
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir, secret_of
 from dialer.app.lag import LoopLag
-from dialer.app.twin_process import at_twin, noted_url, own_twin
+from dialer.app.twin_place import at_twin, noted_url
 from dialer.compliance.packs import require_packs
 from dialer.dialing.law import Law
 from dialer.dialing.loop import DialingLoop
@@ -172,6 +172,9 @@ async def open_runtime(
         db = await stack.enter_async_context(open_database(settings, migrate=migrate))
         offset = await set_clock(db, settings)
         if settings.uses_twin:
+            # An HTTP client that nothing else of a start needs.
+            from dialer.app.twin_process import own_twin
+
             async with db.begin() as tx:
                 account = await carrier.get_carrier(tx)
             twin = await own_twin(settings.data_dir, offset, cap=account.cap, cps=account.cps)

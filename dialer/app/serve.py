@@ -12,11 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from sqlalchemy import func, select
 
 from dialer.app.runtime import Runtime
-from dialer.app.stream_protocol import StreamProtocol
 from dialer.dialing import breakers, lifecycle
 from dialer.dialing.abandonment import watch_abandonment
 from dialer.dialing.erase import finish_erasures
@@ -35,8 +33,6 @@ from dialer.leads.spool import import_spooled
 from dialer.store.audit_heads import seal_hourly
 from dialer.store.notify import DIAL
 from dialer.store.tables import attempts
-from dialer.web.context import Context
-from dialer.web.server import build_web
 
 log = logging.getLogger(__name__)
 
@@ -100,51 +96,15 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers; we decide when it stops."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def serving(runtime: Runtime, sock: socket.socket) -> AsyncIterator[None]:
     """Serve HTTP on ``sock`` while the body runs."""
+    # A worker serves nothing, and is to be back soon after a kill.
+    from dialer.app.serve_web import serving_web
+
     async with serving_web(runtime.context, sock):
         runtime.lag.forget()
         yield
-
-
-@asynccontextmanager
-async def serving_web(context: Context, sock: socket.socket) -> AsyncIterator[None]:
-    """Serve the routes of ``context`` on ``sock`` while the body runs."""
-    config = uvicorn.Config(
-        build_web(context),
-        http="httptools",
-        ws=StreamProtocol,
-        # Far above what the carrier may send: what is too large is counted, not the call's end.
-        ws_max_size=2 * 1024 * 1024,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise Unavailable("the web server stopped before it was ready; see the log")
-            await asyncio.sleep(0.01)
-        yield
-    finally:
-        server.should_exit = True
-        await task
 
 
 @contextmanager

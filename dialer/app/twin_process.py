@@ -12,19 +12,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN, noted_url
 from dialer.errors import Unavailable
-from dialer.settings import Settings
-
-# The twin's well-known account; it exists on loopback only.
-AUTH_ID = "MADIALERTWIN00000001"
-AUTH_TOKEN = "dialertwinmaintokendialertwinmaintoken01"
 
 _START_LIMIT_S = 15.0
 _STOP_LIMIT_S = 5.0
@@ -51,28 +47,6 @@ class Twin:
         if owners <= 1:
             self.note.unlink(missing_ok=True)
             await _end(self.pid, self._process)
-
-
-def at_twin(settings: Settings, url: str) -> Settings:
-    """Return the settings with every vendor at the twin."""
-    return replace(
-        settings,
-        plivo_auth_id=AUTH_ID,
-        plivo_auth_token=AUTH_TOKEN,
-        plivo_api_url=f"{url}/v1",
-        deepgram_url=url,
-        openai_base_url=f"{url}/v1",
-        cartesia_url=url,
-        elevenlabs_url=url,
-    )
-
-
-def noted_url(data_dir: Path) -> str | None:
-    """Return the URL of the twin noted in the data folder, or None."""
-    try:
-        return str(json.loads((data_dir / "twin.json").read_text())["url"])
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 async def own_twin(data_dir: Path, offset: timedelta, *, cap: int, cps: float) -> Twin:

@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import argparse
 import re
+from importlib import import_module
 from typing import NoReturn
 
 import dialer
-from dialer.cli import (
-    audit,
-    campaigns,
-    carrier,
-    check,
-    database,
-    demo,
-    keys,
-    leads,
-    plivo,
-    reports,
-    scrub,
-    sender,
-    serve,
-    suppress,
-)
 from dialer.errors import UsageError
 
-COMMANDS = (
-    serve,
-    demo,
-    database,
-    leads,
-    campaigns,
-    reports,
-    suppress,
-    scrub,
-    sender,
-    check,
-    audit,
-    keys,
-    carrier,
-    plivo,
-)
+#: The commands of each module of `dialer.cli`, in the order of `dialer --help`.
+COMMANDS = {
+    "serve": ("up", "web", "worker", "twin"),
+    "demo": ("demo",),
+    "database": ("db",),
+    "leads": ("leads",),
+    "campaigns": ("campaign",),
+    "reports": ("report",),
+    "suppress": ("suppress",),
+    "scrub": ("scrub",),
+    "sender": ("sender",),
+    "check": ("check",),
+    "audit": ("audit",),
+    "keys": ("keys",),
+    "carrier": ("carrier",),
+    "plivo": ("plivo",),
+}
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
@@ -61,14 +47,19 @@ def require_text(args: argparse.Namespace) -> None:
                 raise UsageError(f"{name}: found {text!a}; write it as UTF-8")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the whole parser; each command sets ``run``, a coroutine of (args, settings)."""
+def parser(word: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command ``word`` alone, of all of them if there is none of it.
+
+    Each command sets ``run``, a coroutine of (args, settings). What the others import is a second
+    and more of processor time, which a process that is started again after a kill should not pay.
+    """
     root = OneLineParser(
         prog="dialer",
         description="Outbound campaign dialer. Settings come from the environment; see README.",
     )
     root.add_argument("--version", action="version", version=f"dialer {dialer.__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_commands(commands)
+    own = [module for module, words in COMMANDS.items() if word in words]
+    for module in own or COMMANDS:
+        import_module(f"dialer.cli.{module}").add_commands(commands)
     return root

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dialer.compliance.chain import GENESIS
 from dialer.errors import Unavailable
@@ -14,6 +14,9 @@ from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
 from dialer.store.prices import seed_prices
 from dialer.store.tables import accounts, carrier_accounts, request_budgets
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # Any 64-bit number of our own; two processes that start together migrate one after the other.
 _MIGRATION_LOCK = 0x6469616C6572
@@ -23,16 +26,29 @@ OLDEST_POSTGRES = 150000
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration, from the checkout or from the installed package."""
+    # Here, as most processes start on a database that is up to date.
+    from alembic.config import Config
+
     config = Config(shipped_folder("migrations").parent / "alembic.ini")
     config.attributes["connection"] = connection
     return config
 
 
+def newest_revision() -> str:
+    """Return the revision of the newest schema: the files are named by theirs, in order."""
+    names = sorted(path.name for path in (shipped_folder("migrations") / "versions").glob("*.py"))
+    return names[-1].partition("_")[0]
+
+
 def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
+
     command.upgrade(alembic_config(connection), revision)
 
 
 def _downgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
+
     command.downgrade(alembic_config(connection), revision)
 
 
@@ -43,7 +59,8 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
         if version < OLDEST_POSTGRES:
             raise Unavailable(f"Postgres {version // 10000} is too old; 15 or newer is needed")
         await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        await connection.run_sync(_upgrade, revision)
+        if revision != "head" or await _revision(connection) != newest_revision():
+            await connection.run_sync(_upgrade, revision)
         if revision == "head":
             await connection.execute(
                 insert(accounts)
@@ -59,6 +76,14 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
                 insert(request_budgets).values(account_id=ACCOUNT_ID).on_conflict_do_nothing()
             )
             await connection.execute(seed_prices(ACCOUNT_ID))
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    """Return where the database is; None without any table of ours."""
+    if await connection.scalar(text("select to_regclass('alembic_version')")) is None:
+        return None
+    found = await connection.scalars(text("select version_num from alembic_version"))
+    return found.first()
 
 
 async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:

@@ -13,10 +13,10 @@ from litestar.openapi.spec import Components, SecurityScheme
 import dialer
 from dialer.store.engine import Tx
 from dialer.web import carrier, health, stream
-from dialer.web.api import ROUTES as API_ROUTES
 from dialer.web.context import Context
 from dialer.web.document import DocumentPlugin
 from dialer.web.problems import HANDLERS
+from dialer.web.routes import ROUTES as API_ROUTES
 from dialer.web.transaction import API_PREFIX, MAX_BODY_BYTES, transactions
 
 

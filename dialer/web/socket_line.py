@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from litestar.exceptions import WebSocketDisconnect
-
 from dialer.audio.jitter import JitterBuffer
 from dialer.audio.mulaw import FRAME_S
 from dialer.call.line import Cleared, Frame, Key, LineEvent, Played
@@ -23,8 +21,6 @@ from dialer.providers import plivo_stream as codec
 ABORT: Final = "dialer.abort"  # scope extension: a function that drops the connection unasked
 _NORMAL_CLOSURE = 1000  # plivo.md §4.3: the close codes are not documented, use this
 _PLAY_BYTES = 12_000  # 16 kB of base64 a message (plivo.md §4.2), 1.5 s
-
-_GONE = (OSError, WebSocketDisconnect)  # uvicorn's own word for it is an OSError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,12 @@ class SocketLine:
         *,
         abort: Callable[[], None],
         limits: StreamLimits,
+        gone: tuple[type[BaseException], ...] = (OSError,),
     ) -> None:
         self.bad: Counter[str] = Counter()
         self.stream_id = ""
         self._receive_message, self._send_message = receive, send
-        self._abort, self._limits = abort, limits
+        self._abort, self._limits, self._gone = abort, limits, gone
         self._jitter = JitterBuffer()
         self._frames = 0
         self._clock = asyncio.get_running_loop().time
@@ -148,7 +145,7 @@ class SocketLine:
         """Return the next message, None once either side has closed."""
         try:
             message = await self._receive_message()
-        except _GONE:
+        except self._gone:
             message = {"type": "websocket.disconnect"}
         self._last_message_s = self._clock()
         if message["type"] != "websocket.receive":
@@ -199,7 +196,7 @@ class SocketLine:
             self.bad["not_read_by_carrier"] += 1
             self._end()
             self._abort()
-        except _GONE:
+        except self._gone:
             self._end()
 
     def _end(self) -> None:

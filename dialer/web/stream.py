@@ -15,6 +15,7 @@ from uuid import UUID
 
 from litestar import WebSocket, websocket
 from litestar.datastructures import State
+from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 
 from dialer.dialing.stream_start import is_of_live_call
@@ -85,6 +86,7 @@ async def _serve(context: Context, talk: Talk, socket: Socket, attempt_id: UUID)
         socket.send,
         abort=extensions.get(ABORT, _cannot_abort),
         limits=context.streams.limits,
+        gone=(OSError, WebSocketDisconnect),  # uvicorn's own word for it is an OSError
     )
     try:
         start = await _proven_start(context, line, attempt_id)

@@ -16,7 +16,7 @@ import httpx
 
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import bind, serving, short_collections, ticking
-from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
+from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.settings import read_settings
 from dialer.store.carrier import save_carrier
 from tests.acceptance.line import BOUNDS, start_campaign

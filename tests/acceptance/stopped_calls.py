@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import func, select
 
-from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
+from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.store.carrier import save_carrier
 from dialer.store.engine import Database, create_engine

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
+from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.app.witness import compare
 from dialer.store import migrate
 from dialer.store.carrier import save_carrier

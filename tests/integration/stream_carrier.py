@@ -20,7 +20,8 @@ from plivo.utils.signature_v3 import construct_get_url, get_signature_v3
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from dialer.app.serve import bind, serving_web
+from dialer.app.serve import bind
+from dialer.app.serve_web import serving_web
 from dialer.call.line import Cleared, Frame, Key, Line, Played
 from dialer.dialing.loop import DialingLoop
 from dialer.web.context import MARKER, Context

@@ -38,9 +38,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "twin": {"audio"},  # the far end of every socket: it must be able to disagree with us
     "__init__": set(),
 }
-#: What is imported where it runs, as nothing else may be: the vendors' SDKs behind it are two
-#: thirds of a start, and a worker, which serves no stream, is to be back soon after a kill.
-LATE = {("app/runtime.py", "dialer.app.talking")}
+#: What is imported where it runs, as nothing else may be. A worker serves no stream and no request,
+#: and is to be back soon after a kill: the vendors' SDKs, the web server and the twin's client are
+#: three quarters of a start.
+LATE = {
+    ("app/runtime.py", "dialer.app.talking"),
+    ("app/runtime.py", "dialer.app.twin_process"),
+    ("app/serve.py", "dialer.app.serve_web"),
+}
 
 
 def violations(product: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ import httpx
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialer.app.twin_process import AUTH_ID, AUTH_TOKEN
+from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.errors import DialerError
 from dialer.store.engine import Database, create_engine
 from dialer.store.migrate import upgrade
