@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -28,14 +28,16 @@ async def reply_under_way(floor: Floor, attempt_id: UUID, reply: PlaceResult) ->
     """The carrier has the request, and answers when the body calls what it is given."""
     asked, answer = asyncio.Event(), asyncio.Event()
 
-    async def slowly(request: CallRequest) -> PlaceResult:
+    async def slowly(request: CallRequest, may_go: Callable[[], Awaitable[bool]]) -> PlaceResult:
+        assert await may_go()
         asked.set()
         await answer.wait()
         return reply
 
     floor.carrier.place = slowly  # type: ignore[method-assign]
     placing = asyncio.create_task(floor.place(attempt_id))
-    await asked.wait()
+    async with asyncio.timeout(30):
+        await asked.wait()
     yield answer.set
     await placing
 
