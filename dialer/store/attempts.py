@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from dialer.domain.attempt import LIVE, AttemptEvent, AttemptState, advance
@@ -62,7 +64,6 @@ async def hold_all(tx: Tx, attempt_ids: Sequence[UUID]) -> list[Held]:
     Every change of an attempt's state happens under its line's lock, so that whoever holds a
     line knows the state of each attempt to that phone.
     """
-    which = (a.account_id == tx.account_id, a.id.in_(attempt_ids))
     seen = await tx.fetch(_WHOSE, tx.account_id, attempt_ids)
     if not seen:
         return []
@@ -70,9 +71,7 @@ async def hold_all(tx: Tx, attempt_ids: Sequence[UUID]) -> list[Held]:
     locked = await tx.fetch(_LOCK_ENROLMENTS, tx.account_id, of_leads)
     leads = {row.id: row for row in locked}
     holders = await lock_known_lines(tx, (row.phone for row in seen))
-    rows = await tx.all(
-        select(attempts).where(*which).order_by(a.id).with_for_update(key_share=True)
-    )
+    rows = await tx.fetch(_LOCK_ATTEMPTS, tx.account_id, attempt_ids)
     return [Held(row, leads[row.enrolment_id], holders[row.phone]) for row in rows]
 
 
@@ -81,6 +80,11 @@ _LOCK_ENROLMENTS = """
 SELECT * FROM enrolments WHERE account_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id FOR NO KEY UPDATE
 """
+_LOCK_ATTEMPTS = """
+SELECT * FROM attempts WHERE account_id = $1 AND id = ANY($2::uuid[])
+ORDER BY id FOR NO KEY UPDATE
+"""
+_JSON = frozenset(column.name for column in a if isinstance(column.type, JSONB))
 
 
 async def ask_to_end(tx: Tx, states: Sequence[AttemptState], *only: Any) -> list[CarrierIds]:
@@ -167,15 +171,24 @@ async def change(tx: Tx, held: Held, event: AttemptEvent | None = None, **values
         values = {"state": target, "changed_at": tx.now, **values}
     if values:
         _hint(tx, held.attempt, target, values)
-        held.attempt = (
-            await tx.execute(
-                update(attempts)
-                .where(a.account_id == tx.account_id, a.id == held.attempt.id)
-                .values(**values)
-                .returning(attempts)
-            )
-        ).one()
+        given = [_stored(name, value) for name, value in values.items()]
+        (held.attempt,) = await tx.fetch(
+            _update(tuple(values)), tx.account_id, held.attempt.id, *given
+        )
     return held.attempt
+
+
+@lru_cache(maxsize=64)
+def _update(names: tuple[str, ...]) -> str:
+    assert set(names) <= set(a.keys()), names
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(names, 3))
+    return f"UPDATE attempts SET {changes} WHERE account_id = $1 AND id = $2 RETURNING *"
+
+
+def _stored(name: str, value: Any) -> Any:
+    """The driver was taught to read JSON, and takes it as text."""
+    is_json = name in _JSON and value is not None
+    return msgspec.json.encode(value).decode() if is_json else value
 
 
 def _hint(tx: Tx, attempt: Any, target: AttemptState, values: dict[str, Any]) -> None:

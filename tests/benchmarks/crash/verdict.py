@@ -175,7 +175,8 @@ def _of_outcomes(books: Books, facts: Facts) -> Iterator[Violation]:
 
 
 def _told_of_machine(callback: Entry) -> bool:
-    return callback["kind"] == "machine" and callback["result"] == "delivered"
+    # One whose reply came too late for the carrier was told as well.
+    return callback["kind"] == "machine" and callback["result"] != "lost"
 
 
 def outcomes_of(code: int, was_answered: bool) -> tuple[str, ...]:
