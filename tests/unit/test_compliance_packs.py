@@ -127,7 +127,31 @@ WRONG = [
     ('status = "not_reviewed"', 'status = "signed"', r"pack\.status"),
     ('status = "not_reviewed"', 'status = "reviewed"', "pack.reviewed_by says by whom"),
     ('status = "not_reviewed"', 'reviewed_by = "A. Nyayadhish"', "pack.reviewed_by says by whom"),
+    ('status = "not_reviewed"', 'status = "reviewed"\nreviewed_by = ""', r"pack\.reviewed_by"),
+    ('version = "2026-11-22"', 'version = ""', r"pack\.version"),
+    ('categories = ["promotional", "service_explicit"]', "categories = []", r"\.categories"),
+    ('days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]', "days = []", r"\.days"),
+    ('spans = [["10:00", "21:00"]]', "spans = []", r"\.spans"),
+    ('consent = ["inquiry"]', "consent = []", r"\.consent"),
+    ("threshold = 3", "threshold = 0", r"\.threshold"),
+    ("[pack]", "[extra]\nx = 1\n[pack]", "unknown field `extra`"),
+    ('mode = "fixed"', 'x = 1\nmode = "fixed"', r"unknown field `x`.*pack\.zones"),
+    ("dates = [2026-01-26", "x = 1\ndates = [2026-01-26", "unknown field `x`.*calendars"),
 ]
+BRITAIN = (SHIPPED / "gb.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rate", ["0", "-0.5", "1.5"])
+def test_a_share_of_abandoned_calls_lies_between_none_and_all(rate: str) -> None:
+    changed = BRITAIN.replace("max_rate = 0.03", f"max_rate = {rate}", 1)
+    with pytest.raises(InvalidInput, match=r"max_rate"):
+        read_pack(changed.encode(), Path("packs/gb.toml"))
+
+
+def test_a_pack_without_rules_is_none() -> None:
+    bare = INDIA[: INDIA.index("[[rule]]")]
+    with pytest.raises(InvalidInput, match=r"in\.toml: .*rule"):
+        read_pack(bare.encode(), Path("packs/in.toml"))
 
 
 @pytest.mark.parametrize(("right", "wrong", "says"), WRONG)
