@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
 import pytest
 
 from dialer.compliance.chain import (
     GENESIS,
+    MOST_FAULTS,
     ChainFault,
+    ChainReader,
     ChainRow,
+    Faults,
+    SignedHead,
     chain_hash,
+    is_signed,
+    sign_head,
     verify_chain,
 )
 
@@ -92,3 +104,75 @@ def test_hashes_recomputed_without_the_key_prove_nothing() -> None:
 
 def test_bytes_cannot_move_between_the_parts_of_a_hash() -> None:
     assert chain_hash(KEY, b"ab", 1, b"c") != chain_hash(KEY, b"a", 1, b"bc")
+
+
+def test_a_link_is_the_keyed_hash_of_its_parts_each_behind_its_length() -> None:
+    """Written out here once more: stored hashes must be computed alike for ever."""
+    message = (
+        b"\x00\x00\x00\x00\x00\x00\x00\x02ab"
+        b"\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x01\x03"
+        b"\x00\x00\x00\x00\x00\x00\x00\x04body"
+    )
+    wanted = hmac.new(KEY, message, hashlib.sha256).digest()
+    assert chain_hash(KEY, b"ab", 259, b"body") == wanted
+
+
+def test_each_row_tells_whether_it_is_proven_by_the_one_before() -> None:
+    reader = ChainReader(KEY, count=6)
+    altered = CHAIN[2]._replace(body=b"{}")
+    told = [reader.read(row) for row in (*CHAIN[:2], altered, CHAIN[3], CHAIN[5], CHAIN[5])]
+    assert told == [True, True, False, True, False, False]
+    assert not ChainReader(KEY, count=0).read(CHAIN[0]), "surplus"
+    assert not ChainReader(KEY, count=6).read(CHAIN[1]), "the first is missing"
+
+
+def test_many_broken_rows_are_counted_and_the_first_are_told() -> None:
+    faults = Faults()
+    faults.add_missing(4, 4)
+    faults.add_missing(5, 4)
+    assert (faults.told, faults.total) == ([], 0)
+    faults.add(1, "altered", "x")
+    faults.add_missing(2, 4)
+    assert [one.seq for one in faults.told] == [1, 2, 3] and faults.total == 3
+    faults.add_missing(10, 10 + MOST_FAULTS)
+    assert (len(faults.told), faults.total) == (MOST_FAULTS, 3 + MOST_FAULTS)
+    faults.add(9, "altered", "x")
+    assert (len(faults.told), faults.total) == (MOST_FAULTS, 4 + MOST_FAULTS)
+
+
+def test_a_fault_after_a_thousand_is_counted_alone() -> None:
+    faults = Faults()
+    for seq in range(1001):
+        faults.add(seq, "altered", "x")
+    assert (len(faults.told), faults.total) == (1000, 1001)
+
+
+ACCOUNT = UUID("01900000-0000-7000-8000-000000000001")
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+SIGNED = sign_head(KEY, account_id=ACCOUNT, at=NOON, seq=6, count=5, head=CHAIN[-1].hash)
+
+
+def test_a_head_is_signed_over_all_that_it_says() -> None:
+    message = (
+        b"dialer audit head 1\n01900000-0000-7000-8000-000000000001\n"
+        b"2026-11-27T12:00:00.000000+00:00\n6\n5\n" + CHAIN[-1].hash
+    )
+    assert SIGNED.signature == hmac.new(KEY, message, hashlib.sha256).digest()
+    in_india = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert is_signed(KEY, SIGNED) and is_signed(KEY, replace(SIGNED, at=in_india))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        replace(SIGNED, account_id=UUID(int=1)),
+        replace(SIGNED, at=NOON + timedelta(microseconds=1)),
+        replace(SIGNED, seq=5),
+        replace(SIGNED, count=6),
+        replace(SIGNED, head=CHAIN[-2].hash),
+        replace(SIGNED, signature=flip(SIGNED.signature, 0)),
+    ],
+)
+def test_a_head_that_says_anything_else_is_not_signed(forged: SignedHead) -> None:
+    assert not is_signed(KEY, forged)
+    assert not is_signed(b"another key", SIGNED)
