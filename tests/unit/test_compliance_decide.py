@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace as replace_rule
 
 from dialer.compliance.facts import (
     Caller,
@@ -16,6 +18,8 @@ from dialer.compliance.facts import (
     Scrub,
 )
 from dialer.compliance.packs import SHIPPED, Pack, add_regions, find_packs, read_pack
+from dialer.compliance.rules_register import goes_stale_at
+from dialer.compliance.schema import SAME_LOCAL_DAY, Dnc
 from tests.unit.compliance_facts import (
     NOON,
     PROMO,
@@ -233,6 +237,44 @@ def test_a_mode_nobody_knows_is_blocked_by_whoever_blocked_a_mode() -> None:
     said = replace(PROMO, scrub=Scrub(NOON, "mode_off:voice"))
     assert ask(said).allowed
     assert ask(replace(said, mode="hologram")).codes == ("PREF_MODE_BLOCKED",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        (replace(PROMO, scrub=None), "there is none"),
+        (replace(PROMO, scrub=Scrub(NOON + SECOND, "clear")), "lies in the future"),
+        (replace(PROMO, scrub=Scrub(NOON, "probably fine")), "is not understood"),
+        (replace(PROMO, scrub=Scrub(NOON - timedelta(days=2), "clear")), "the last was 20"),
+        (replace(PROMO, sector=None, scrub=Scrub(NOON, "block:2")), "sector is not known"),
+        (replace(PROMO, sector=2, scrub=Scrub(NOON, "block:2")), ": sector 2."),
+        (replace(SERVICE, caller=None), "No caller series is known"),
+        (replace(SERVICE, caller=Caller("+911601200001", "140")), "series is 140"),
+        (replace(SERVICE, entity=None), "none is allowed for entity unknown"),
+        (replace(SERVICE, entity="circus"), "none is allowed for entity circus"),
+        (replace(SERVICE, number_type="premium_rate"), "(premium_rate)"),
+    ],
+)
+def test_a_denial_says_what_was_found(facts: Facts, says: str) -> None:
+    assert says in " ".join(finding.detail for finding in ask(facts).findings)
+
+
+@pytest.mark.parametrize(
+    ("freshness", "made_at", "until"),
+    [
+        (SAME_LOCAL_DAY, datetime(2026, 11, 23, 6, tzinfo=UTC), "2026-11-23T18:30:00+00:00"),
+        (SAME_LOCAL_DAY, datetime(2026, 11, 23, 18, 29, tzinfo=UTC), "2026-11-23T18:30:00+00:00"),
+        (SAME_LOCAL_DAY, datetime(2026, 11, 23, 18, 30, tzinfo=UTC), "2026-11-24T18:30:00+00:00"),
+        ("P7D", datetime(2026, 11, 23, 6, tzinfo=UTC), "2026-11-30T06:00:00+00:00"),
+    ],
+)
+def test_a_scrub_goes_stale_at_the_end_of_its_day_or_of_its_time(
+    freshness: str, made_at: datetime, until: str
+) -> None:
+    (rule,) = find_packs(["in"])[0].rules_of(Dnc)
+    zones = (ZoneInfo("Asia/Kolkata"),)
+    found = goes_stale_at(zones, replace_rule(rule, freshness=freshness), Scrub(made_at, "clear"))
+    assert found == datetime.fromisoformat(until)
 
 
 def test_a_region_inside_a_named_pack_binds_without_being_named() -> None:
