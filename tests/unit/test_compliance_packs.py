@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -170,6 +171,40 @@ def test_months_are_calendar_months() -> None:
     assert after(august, parse_duration("P6M")) == datetime(2027, 2, 28, 12, tzinfo=UTC)
     assert after(august, parse_duration("P4M")) == datetime(2026, 12, 31, 12, tzinfo=UTC)
     assert after(august, parse_duration("P1DT1H")) == datetime(2026, 9, 1, 13, tzinfo=UTC)
+    assert after(august, parse_duration("PT1M1S")) == datetime(2026, 8, 31, 12, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        *(("P1D", True), ("P2W", True), ("PT24H", False), ("P1DT1S", False)),
+        *(("P1M", False), ("P1M1D", False), ("P1BD", False)),
+    ],
+)
+def test_only_days_are_whole_days(text: str, is_whole: bool) -> None:
+    assert parse_duration(text).is_whole_days is is_whole
+
+
+@pytest.mark.parametrize("text", ["08:59", "00:00", "23:59", "24:00"])
+def test_a_window_may_open_or_close_at_any_minute(text: str) -> None:
+    span = ["00:00", text] if text > "00:00" else [text, "24:00"]
+    changed = INDIA.replace('["10:00", "21:00"]', json.dumps(span), 1)
+    assert read_pack(changed.encode(), Path("packs/in.toml")).id == "in"
+
+
+@pytest.mark.parametrize(
+    ("span", "says"),
+    [
+        (["08:60", "21:00"], "'08:60' is no time of day"),
+        (["08:00", "24:01"], "'24:01' is no time of day"),
+        (["08:00", "08:00"], "08:00-08:00 ends before it starts"),
+        (["21:00", "10:00"], "21:00-10:00 ends before it starts"),
+    ],
+)
+def test_what_is_no_span_is_refused_as_it_was_written(span: list[str], says: str) -> None:
+    changed = INDIA.replace('["10:00", "21:00"]', json.dumps(span), 1)
+    with pytest.raises(InvalidInput, match=says):
+        read_pack(changed.encode(), Path("packs/in.toml"))
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "7D", "P-1D", "P1D1M"])

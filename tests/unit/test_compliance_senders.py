@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from dialer.compliance.packs import find_packs
+from dialer.compliance.packs import SHIPPED, Pack, find_packs, read_pack
+from dialer.compliance.schema import Abandonment
 from dialer.compliance.senders import (
     LEAST_ANSWERED,
     abandonment_limits,
@@ -40,10 +42,43 @@ def test_a_rate_needs_people_and_blocks_where_the_pack_says_so() -> None:
     (india,) = abandonment_limits(find_packs(["in"]), "promotional", "robo", TODAY)
     assert (india.max_rate, india.period, india.blocks) == (0.03, DAY, False)
     assert abandonment_limits(find_packs(["in"]), "transactional", "robo", TODAY) == []
-    assert not is_over(india, abandoned=99, answered=LEAST_ANSWERED - 1)
+    assert LEAST_ANSWERED == 100
+    assert not is_over(india, abandoned=99, answered=99)
     assert not is_over(india, abandoned=3, answered=100)  # 3 % are allowed
     assert is_over(india, abandoned=4, answered=100)
     us = {
         one.rule_id: one for one in abandonment_limits(find_packs(["us"]), "sales", "robo", TODAY)
     }
     assert all(one.blocks and one.period == 30 * DAY for one in us.values())
+
+
+def _with(pack: str, old: str, new: str) -> list[Pack]:
+    text = (SHIPPED / f"{pack}.toml").read_text(encoding="utf-8")
+    assert old in text
+    return [read_pack(text.replace(old, new, 1).encode(), Path(f"{pack}.toml"))]
+
+
+def test_a_limit_holds_through_its_last_day() -> None:
+    dated = _with("in", "threshold = 3 ", "threshold = 3\neffective_to = 2026-11-23 ")
+    held = [
+        bool(complaint_limits(dated, "+919876543210", TODAY + days * DAY)) for days in (-1, 0, 1)
+    ]
+    assert held == [True, True, False]
+
+
+def test_a_month_is_looked_at_for_31_days() -> None:
+    (rule,) = find_packs(["gb"])[0].rules_of(Abandonment)
+    for period, exact in (("P1M", 31 * DAY), ("P2M", 62 * DAY), ("P1DT6H", 1.25 * DAY)):
+        packs = _with("gb", f'period = "{rule.period}"', f'period = "{period}"')
+        (limit,) = abandonment_limits(packs, rule.categories[0], "robo", TODAY)
+        assert limit.period == exact
+
+
+def test_a_mode_that_nobody_knows_is_bound_by_every_limit() -> None:
+    (rule,) = find_packs(["gb"])[0].rules_of(Abandonment)
+    packs = _with("gb", 'kind = "abandonment"', 'kind = "abandonment"\nmodes = ["robo"]')
+    bound = [
+        bool(abandonment_limits(packs, rule.categories[0], mode, TODAY))
+        for mode in ("robo", "auto_live", "hologram")
+    ]
+    assert bound == [True, False, True]
