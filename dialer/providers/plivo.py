@@ -15,7 +15,7 @@ from typing import Any, Self
 from dialer.providers.plivo_refusals import refusal
 from dialer.providers.plivo_rest import PlivoRest
 from dialer.providers.plivo_values import tuned
-from dialer.providers.plivo_wire import Connection, HttpReply, NoReply, Wire
+from dialer.providers.plivo_wire import NoReply, Wire
 from dialer.providers.protocols import (
     Accepted,
     Ambiguous,
@@ -49,7 +49,7 @@ class PlivoCarrier(PlivoRest):
     async def __aenter__(self) -> Self:
         self._wire = Wire(
             f"{self.api_url}/Account/{self.auth_id}/Call/",
-            (self.auth_id, self.auth_token),
+            self.authorization,
             connect_s=self._connect_s,
         )
         return self
@@ -77,28 +77,21 @@ class PlivoCarrier(PlivoRest):
         if self._wire is None:
             raise RuntimeError("PlivoCarrier is not open: use it with `async with`")
         posted = self._wire.request(json.dumps(call_fields(request)).encode())
+        connection = None
         try:
             connection = await self._wire.connection()
             while await may_go():
                 if connection.is_open:
-                    reply = await self._reply(connection, posted)
+                    async with asyncio.timeout(self._total_s):
+                        reply = await connection.send(posted)
                     return read_reply(reply.status, reply.body, reply.headers.get("retry-after"))
                 connection = await self._wire.connection()
+            return None
         except (NoReply, TimeoutError, OSError) as error:
             return Ambiguous(f"no complete reply: {type(error).__name__}")
-        self._wire.give_back(connection)
-        return None
-
-    async def _reply(self, connection: Connection, posted: bytes) -> HttpReply:
-        assert self._wire is not None
-        try:
-            async with asyncio.timeout(self._total_s):
-                reply = await connection.send(posted)
-        except BaseException:
-            connection.abort()
-            raise
-        self._wire.give_back(connection)
-        return reply
+        finally:
+            if connection is not None:
+                self._wire.give_back(connection)
 
 
 def call_fields(request: CallRequest) -> dict[str, str | int]:

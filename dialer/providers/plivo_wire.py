@@ -9,7 +9,6 @@ one cannot: a request is a string of bytes, written once.
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -110,6 +109,11 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
+    @property
+    def is_waiting(self) -> bool:
+        """True from the request to the end of its reply."""
+        return self._awaited is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         # uvloop keeps what is below its limit until all else that is ready has run.
@@ -163,7 +167,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Close it without a word: a reply may still come on it, and must not be another's."""
+        """Drop it without a word."""
         self.wake()
         if self.transport is not None:
             self.transport.abort()
@@ -187,7 +191,7 @@ class Wire:
     what it decided would grow old.
     """
 
-    def __init__(self, url: str, auth: tuple[str, str], *, connect_s: float) -> None:
+    def __init__(self, url: str, authorization: str, *, connect_s: float) -> None:
         parts = urlsplit(url)
         if parts.hostname is None or parts.scheme not in ("http", "https"):
             raise ValueError(f"not an address of a web server: {url}")
@@ -196,11 +200,10 @@ class Wire:
         self._port = parts.port or (443 if self._is_tls else 80)
         self._connect_s = connect_s
         self._idle: list[Connection] = []
-        token = b64encode(":".join(auth).encode()).decode()
         self._head = (
             f"POST {parts.path} HTTP/1.1\r\n"
             f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
-            f"Authorization: Basic {token}\r\n"
+            f"Authorization: {authorization}\r\n"
             "Accept: application/json\r\n"
             "Accept-Encoding: identity\r\n"
             "Content-Type: application/json\r\n"
@@ -225,8 +228,11 @@ class Wire:
         return made
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection whose reply is read, or that carried nothing, for the next."""
-        if connection.is_open:
+        """Keep a connection whose reply is read, or that carried nothing, for the next one. On any
+        other a reply may still come, which must not be another request's."""
+        if connection.is_waiting:
+            connection.abort()
+        elif connection.is_open:
             connection.rest(KEEP_ALIVE_S)
             self._idle.append(connection)
 

@@ -263,6 +263,21 @@ async def test_nothing_is_sent_for_a_turn_that_does_not_come() -> None:
     assert wire.connections == 1  # what stood ready was kept
 
 
+async def test_a_turn_that_fails_or_is_given_up_leaves_its_connection_to_the_next() -> None:
+    async def fails() -> bool:
+        raise LookupError
+
+    async with carrier_that(accepts("r-1")) as (carrier, wire):
+        with pytest.raises(LookupError):
+            await carrier.place(REQUEST, fails)
+        waiting = asyncio.create_task(carrier.place(REQUEST, asyncio.Event().wait))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert await carrier.place(REQUEST) == Accepted("r-1")
+    assert (len(wire.requests), wire.connections) == (1, 1)
+
+
 async def test_a_connection_lost_while_it_waits_is_made_anew_and_the_turn_asked_again() -> None:
     turns: list[int] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from dialer.store import migrate
 from dialer.store.engine import Database, create_engine
@@ -45,3 +46,8 @@ def test_every_table_but_accounts_is_keyed_by_account_first() -> None:
             for index in table.indexes:
                 first = next(iter(index.expressions))
                 assert getattr(first, "name", "") == "account_id", index.name
+
+
+def test_the_newest_revision_is_read_off_the_files_as_alembic_does() -> None:
+    script = ScriptDirectory.from_config(migrate.alembic_config())
+    assert migrate.newest_revision() == script.get_current_head()

@@ -17,7 +17,6 @@ Entry = Mapping[str, Any]
 
 _ATTEMPT = re.compile(r"/plivo/([0-9a-f-]{36})/")
 _SECOND = timedelta(seconds=1)
-_WORKED_OFF = timedelta(seconds=0.1)
 _STALLS_IN_VIEW = 50
 
 
@@ -120,14 +119,14 @@ def densest_second(
     times: Sequence[datetime], stalls: Sequence[tuple[datetime, datetime]] = ()
 ) -> list[datetime]:
     """The most instants that any second held for certain: one stamped in a stall of the witness,
-    or while it worked off what had come meanwhile, may be as old as the stall."""
+    or as long again after it, while it worked off what had come, may be as old as the stall."""
     stamped = sorted(times)
     begins = sorted(stalls)
     densest: list[datetime] = []
     for first, at in enumerate(stamped):
         since = at
         for began, ended in begins[: bisect_right(begins, (at, at))][-_STALLS_IN_VIEW:]:
-            if at <= ended + _WORKED_OFF:
+            if at <= ended + (ended - began):
                 since = min(since, began)
         after = bisect_left(stamped, since + _SECOND)
         densest = max(densest, stamped[first:after], key=len)
