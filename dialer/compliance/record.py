@@ -14,13 +14,23 @@ from typing import TypeAlias
 
 import msgspec
 import phonenumbers
+from msgspec import Raw
 
-from dialer.compliance.facts import Caller, Consent, Declaration, Facts, PastAttempt, Scrub
+from dialer.compliance.alike import shown
+from dialer.compliance.facts import (
+    Caller,
+    Consent,
+    Declaration,
+    Facts,
+    Narrowing,
+    PastAttempt,
+    Scrub,
+)
 from dialer.compliance.numbering import Number, read_number
 from dialer.compliance.packs import Pack
 from dialer.compliance.preferences import parse_verdict
 from dialer.compliance.verdict import Verdict
-from dialer.compliance.zones import AREA_CODE_DIGITS, TZDATA_VERSION, find_each_zone, find_zone
+from dialer.compliance.zones import TZDATA_VERSION, find_each_zone, find_zone
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -47,12 +57,14 @@ def canonical_body(
     cover the number or not. `ValueError` if ``ids`` or ``extra`` carry the phone.
     """
     number = read_number(facts.phone)
-    ours: dict[str, JSON] = {"ids": dict(ids), "extra": dict(extra)}
-    if number.is_valid and facts.phone.removeprefix("+") in _encode(ours).decode():
-        raise ValueError("ids and extra of a check must not carry the lead's phone")
     stack = tuple(packs)
-    body: dict[str, JSON] = {
-        **ours,
+    named, more = _encode(ids), _encode(extra)
+    digits = facts.phone.removeprefix("+").encode()
+    if number.is_valid and (digits in named or digits in more):
+        raise ValueError("ids and extra of a check must not carry the lead's phone")
+    body: dict[str, object] = {
+        "ids": Raw(named),
+        "extra": Raw(more),
         "decided_at": utc(decided_at),
         "engine_version": engine_version,
         "subject": {
@@ -61,7 +73,7 @@ def canonical_body(
             **_number(number, stack),
             "number_type": facts.number_type,
         },
-        "zone": _zone(facts, stack, verdict, decided_at),
+        "zone": _zone(facts.zones, facts.lead_zone, stack, verdict, decided_at),
         "classification": {
             "category": facts.category,
             "mode": facts.mode,
@@ -69,21 +81,33 @@ def canonical_body(
             "entity": facts.entity,
             "event_at": utc(facts.event_at),
         },
-        "rules": {
-            "packs": _refs(stack),
-            "applied": [pack.id for pack in verdict.packs],
-            "evaluated": verdict.evaluated,
-            "failed": failed(verdict),
-            "narrowing": {"days": facts.narrowing.days, "spans": facts.narrowing.spans},
-        },
+        "rules": _rules(stack, verdict, facts.narrowing),
         "consents": [_consent(consent) for consent in facts.consents],
         "register": _scrub(facts.scrub),
         "caller": _caller(facts.caller, facts.declaration),
         "history": [_past(past) for past in facts.history],
         "suppressed": facts.suppressed,
-        "result": result(verdict),
+        "result": _result(verdict),
     }
     return _encode(body)
+
+
+# Parts that many checks of one pass have in common are encoded once.
+@lru_cache(maxsize=256)
+def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> Raw:
+    rules: JSON = {
+        "packs": [pack.ref._asdict() for pack in stack],
+        "applied": [pack.id for pack in verdict.packs],
+        "evaluated": verdict.evaluated,
+        "failed": failed(verdict),
+        "narrowing": {"days": narrowing.days, "spans": narrowing.spans},
+    }
+    return Raw(_encode(rules))
+
+
+@lru_cache(maxsize=256)
+def _result(verdict: Verdict) -> Raw:
+    return Raw(_encode(result(verdict)))
 
 
 def result(verdict: Verdict) -> dict[str, JSON]:
@@ -107,7 +131,7 @@ def failed(verdict: Verdict) -> list[JSON]:
     ]
 
 
-def _encode(value: JSON) -> bytes:
+def _encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
@@ -119,55 +143,41 @@ def utc(at: datetime | None) -> str | None:
 
 
 def _number(number: Number, packs: tuple[Pack, ...]) -> dict[str, JSON]:
-    """What the number showed. ``prefix``: the digits by which these packs tell regions apart,
-    mostly none; ``zones``: the library's, where a pack asks for them."""
-    digits, asks_zones = _reading(packs)
+    """What the number showed to these packs (`alike.shown`): ``prefix`` and ``zones``."""
+    prefix, zones = shown(packs, number)
     return {
         "kind": number.kind,
         "region": number.region,
         "calling_code": number.calling_code,
-        "prefix": number.national[:digits],
-        "zones": number.zones if asks_zones else (),
+        "prefix": prefix,
+        "zones": zones,
         "phonenumbers": phonenumbers.__version__,
     }
 
 
-@lru_cache(maxsize=256)
-def _reading(packs: tuple[Pack, ...]) -> tuple[int, bool]:
-    """Return how many leading national digits the packs look at, and if they ask for zones."""
-    asks_zones = any(pack.header.zones.mode == "number" for pack in packs)
-    lengths = [
-        len(prefix)
-        for pack in packs
-        for prefix in (*pack.header.area_codes, *pack.header.zones.prefixes)
-    ]
-    if asks_zones:
-        lengths.append(AREA_CODE_DIGITS)
-    return max(lengths, default=0), asks_zones
-
-
-@lru_cache(maxsize=256)
-def _refs(packs: tuple[Pack, ...]) -> tuple[dict[str, str], ...]:
-    return tuple(pack.ref._asdict() for pack in packs)
-
-
+@lru_cache(maxsize=1024)
 def _zone(
-    facts: Facts, packs: tuple[Pack, ...], verdict: Verdict, decided_at: datetime
-) -> dict[str, JSON]:
+    given: tuple[str, ...] | None,
+    lead_zone: str | None,
+    packs: tuple[Pack, ...],
+    verdict: Verdict,
+    decided_at: datetime,
+) -> Raw:
     """``given``: zones of an address, in place of those that the packs derive."""
     applied = {ref.id for ref in verdict.packs}
     modes = {pack.header.zones.mode for pack in packs if pack.id in applied}
-    return {
+    zone: JSON = {
         "zones": verdict.zones,
-        "derived_by": "address" if facts.zones is not None else "+".join(sorted(modes)),
-        "given": None if facts.zones is None else [_zone_name(name) for name in facts.zones],
-        "lead_zone": None if facts.lead_zone is None else _zone_name(facts.lead_zone),
+        "derived_by": "address" if given is not None else "+".join(sorted(modes)),
+        "given": None if given is None else [_zone_name(name) for name in given],
+        "lead_zone": None if lead_zone is None else _zone_name(lead_zone),
         "local": {
             zone.key: decided_at.astimezone(zone).isoformat(timespec="seconds")
             for zone in find_each_zone(verdict.zones)
         },
         "tzdata": TZDATA_VERSION,
     }
+    return Raw(_encode(zone))
 
 
 def _zone_name(name: str) -> str:
@@ -204,9 +214,10 @@ def _scrub(scrub: Scrub | None) -> JSON:
     }
 
 
-def _caller(caller: Caller | None, declaration: Declaration | None) -> JSON:
+@lru_cache(maxsize=256)
+def _caller(caller: Caller | None, declaration: Declaration | None) -> Raw:
     declared_on = declaration.declared_on if declaration else None
-    return {
+    named: JSON = {
         "number": caller.number if caller else None,
         "series": caller.series if caller else None,
         "peid": declaration.peid if declaration else None,
@@ -220,6 +231,7 @@ def _caller(caller: Caller | None, declaration: Declaration | None) -> JSON:
         if declaration
         else None,
     }
+    return Raw(_encode(named))
 
 
 def _past(past: PastAttempt) -> JSON:

@@ -360,7 +360,7 @@ async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
     )
     took_line = gives_way(await _other_on_line(tx, held))
     if took_line:
-        await lines.take_lines(tx, [(attempt.phone, attempt.id)])
+        await lines.take_line(tx, attempt.phone, attempt.id)
     lead = held.enrolment
     is_decisive = decides_lead(
         is_newest=lead.last_attempt_id == attempt.id,
@@ -375,7 +375,7 @@ async def _reopen_if_given_up(tx: Tx, held: Held, event: AttemptEvent) -> None:
             "last_attempt_id": attempt.id,
             **enrolments.step_values(NextStep(EnrolmentState.CALLING)),
         }
-        await enrolments.save_many(tx, [row])
+        await enrolments.save_one(tx, row)
         held.enrolment = await enrolments.lock_one(tx, held.enrolment.id)
     await ledger.change(tx, held, refusal=None, outcome=None, ended_at=None)
 

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dialer.compliance.decide import Verdict, decide
+from dialer.compliance.alike import AtOnce
 from dialer.compliance.facts import Caller, Facts
 from dialer.compliance.packs import Pack
+from dialer.compliance.verdict import Verdict
 from dialer.dialing.facts import facts_for
 from dialer.domain.definition import Definition
 from dialer.store.campaigns import Campaign
@@ -93,7 +94,7 @@ def judge(
     sender: Any,
     batch: Batch,
     packs: Sequence[Pack],
-    now: datetime,
+    deciding: AtOnce,
 ) -> tuple[Facts, Verdict]:
     """Ask the law about one lead, with the first of its numbers that the law accepts.
 
@@ -102,7 +103,7 @@ def judge(
     first: tuple[Facts, Verdict] | None = None
     for caller in pool.choices(campaign.id, campaign.definition, lead.lead_id):
         facts = facts_for(lead, campaign, caller=caller, sender=sender, batch=batch)
-        verdict = decide(facts, packs, now)
+        verdict = deciding.decide(facts, packs)
         if _ABOUT_CALLER.isdisjoint(verdict.codes):
             return facts, verdict
         pool.refuse(campaign.id, caller)

@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from dialer.compliance.alike import AtOnce
 from dialer.compliance.packs import Pack
 from dialer.dialing.breakers import note_probes
 from dialer.dialing.callers import CallerPool, judge
-from dialer.dialing.decided import Decided, attempt_row, check_row, has_slot, queue_row
+from dialer.dialing.decided import Decided, decision_row, has_slot
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.dialing.lineup import SCAN_LIMIT, Lineup, lineups_of
 from dialer.dialing.quotas import Quotas, carry_json, desks_of, quotas_of, read_carry
-from dialer.domain.campaign import CampaignState
-from dialer.domain.ids import uuid7
+from dialer.domain.ids import uuid7s
 from dialer.domain.pacing import (
     ON_TIME_S,
     Pace,
@@ -34,14 +34,14 @@ from dialer.domain.pacing import (
     free_slots,
     schedule,
 )
-from dialer.store import campaigns, carrier, enrolments, facts, lines
-from dialer.store.attempts import insert_attempts
+from dialer.store import campaigns, carrier, facts
 from dialer.store.breakers import breaker_of
-from dialer.store.callers import kept_callers, mark_used
+from dialer.store.callers import kept_callers
 from dialer.store.campaigns import Campaign
-from dialer.store.checks import append_checks
+from dialer.store.decisions import Decisions, Head, append
 from dialer.store.engine import Tx
 from dialer.store.notify import DIAL
+from dialer.store.pass_start import start_of_pass
 from dialer.store.queues import Queue, claim_due
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class Pass:
 
     callers: CallerPool
     sender: Any
+    deciding: AtOnce
+    head: Head
     decided: list[Decided] = field(default_factory=list)
     busy: list[UUID] = field(default_factory=list)
     seen: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
@@ -96,20 +98,14 @@ async def dial_pass(tx: Tx, law: Law, *, busy_s: float = 0.0) -> list[Intended]:
     slots = free_slots(next_slot_at=account.next_slot_at, cps=account.cps, now=tx.now)
     if slots == 0:
         return []
-    live, use = await carrier.live_by_campaign(tx)
-    free = free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=use)
-    if free == 0:
+    begin = await start_of_pass(tx)
+    if begin is None:
         return []
-    running = [
-        one
-        # Locked before any lead: whoever stops one of them waits for this pass and finds its
-        # intents. One that is just being changed has its turn in the next pass.
-        for one in await campaigns.in_state(tx, CampaignState.RUNNING, lock=True)
-        if _may_claim(one, law, tx.now)
-    ]
-    if not running:
+    free = free_calls(cap=account.cap, inbound_reserve=account.inbound_reserve, use=begin.use)
+    running = [one for one in begin.running if _may_claim(one, law, tx.now)]
+    if free == 0 or not running:
         return []
-    desks = await desks_of(tx, running, live)
+    desks = await desks_of(tx, running, begin.live)
     room = min(desks.room(free), slots)
     room = room if held is None else min(room, 1)  # the call that probes
     if room == 0:
@@ -117,15 +113,16 @@ async def dial_pass(tx: Tx, law: Law, *, busy_s: float = 0.0) -> list[Intended]:
     lineups = await lineups_of(tx, law, running)
     due = {cid: len(lineup) for cid, lineup in lineups.items()}
     carried = read_carry(account.share_carry)
-    quotas = await quotas_of(tx, running, live, due, room, desks, carried)
+    quotas = await quotas_of(tx, running, begin.live, due, room, desks, carried)
     if not any(quotas.shares.starts.values()):
         return []
-    found = Pass(CallerPool(await facts.caller_rows(tx)), await facts.sender_row(tx), busy_s=busy_s)
+    pool = CallerPool(begin.callers)
+    found = Pass(pool, begin.sender, AtOnce(tx.now), begin.head, busy_s=busy_s)
     await _scan(tx, law, running, lineups, quotas, found)
     if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
         tx.hint(DIAL)  # there is more to look at, for the next pass, at once
-    await book(tx, account, running, found, quotas.shares.carry)
-    intents = await _write(tx, law, found)
+    next_slot_at = await book(tx, account, running, found)
+    intents = await _write(tx, law, found, next_slot_at, quotas.shares.carry)
     await note_probes(tx, account, found.started)
     return intents
 
@@ -162,11 +159,10 @@ async def _scan(
             first = quotas.of(one.id) if not found.seen[one.id] else BATCH
             wanted += lineups[one.id].next(min(BATCH, first, left))
         seen = [lead_id for one in hungry for lead_id in found.seen[one.id]]
-        leads = await claim_due(tx, wanted, seen=seen)
-        holders = await lines.lock_lines(tx, (lead.phone for lead in leads))
+        claimed = await claim_due(tx, wanted, seen=seen)
         for one in hungry:
-            batch = [lead for lead in leads if lead.campaign_id == one.id]
-            await _decide_batch(tx, law, one, batch, quotas.of(one.id), holders, found)
+            batch = [lead for lead in claimed.leads if lead.campaign_id == one.id]
+            await _decide_batch(tx, law, one, batch, quotas.of(one.id), claimed.holders, found)
         for one in hungry:
             if lineups[one.id].is_done or len(found.seen[one.id]) >= SCAN_LIMIT:
                 through.add(one.id)
@@ -203,7 +199,7 @@ async def _decide_batch(
         if holders[lead.phone] is not None or lead.phone in found.taken:
             found.busy.append(lead.id)
             continue
-        decided = decide_lead(tx, lead, campaign, packs, batch, found)
+        decided = decide_lead(lead, campaign, packs, batch, found)
         found.decided.append(decided)
         if decided.verdict.allowed:
             found.allowed[campaign.id] += 1
@@ -218,7 +214,7 @@ async def _breathe(number: int) -> None:
 
 
 def decide_lead(
-    tx: Tx, lead: Any, campaign: Campaign, packs: Sequence[Pack], batch: facts.Batch, found: Pass
+    lead: Any, campaign: Campaign, packs: Sequence[Pack], batch: facts.Batch, found: Pass
 ) -> Decided:
     """Ask the law about one lead, with the caller id it would see."""
     known, verdict = judge(
@@ -228,22 +224,14 @@ def decide_lead(
         sender=found.sender,
         batch=batch,
         packs=packs,
-        now=tx.now,
+        deciding=found.deciding,
     )
     return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
 
 
-async def book(
-    tx: Tx,
-    account: Any,
-    running: Sequence[Campaign],
-    found: Pass,
-    carry: Mapping[UUID, float] | None = None,
-) -> None:
-    """Give each allowed call its dial slot and move the paces on.
-
-    carry: what the shares leave to the next pass; None leaves what there is.
-    """
+async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> datetime | None:
+    """Give each allowed call its dial slot and move the campaigns' own paces on; returns when the
+    account's next slot is, None if none was booked."""
     paces = {
         one.id: Pace(one.row.max_cps, one.row.next_slot_at)
         for one in running
@@ -259,34 +247,37 @@ async def book(
     for one in found.decided:
         if one.verdict.allowed and slots[one.campaign.id]:
             one.place_at = slots[one.campaign.id].pop(0)
-    if booked:
-        kept = {} if carry is None else {"share_carry": carry_json(carry)}
-        await carrier.save_carrier(tx, next_slot_at=pace.next_at, **kept)
     for campaign_id, one_pace in after.items():
         await campaigns.save(tx, campaign_id, next_slot_at=one_pace.next_at)
+    return pace.next_at if booked else None
 
 
-async def _write(tx: Tx, law: Law, found: Pass) -> list[Intended]:
-    """Write checks, attempts, lines and queue rows of the pass."""
+async def _write(
+    tx: Tx,
+    law: Law,
+    found: Pass,
+    next_slot_at: datetime | None,
+    carry: Mapping[UUID, float],
+) -> list[Intended]:
+    """Write checks, attempts, lines and queue rows of the pass, and what is left to the next."""
     # A call that got no slot is not decided on at all: no check, still due.
     settled = [one for one in found.decided if has_slot(one)]
     calls = [one for one in settled if one.verdict.allowed]
-    for one in calls:
-        one.attempt_id = uuid7()
-    checks = []
+    for one, attempt_id in zip(calls, uuid7s(len(calls)), strict=True):
+        one.attempt_id = attempt_id
+    rows = []
     for number, one in enumerate(settled):
         await _breathe(number)
-        checks.append(check_row(tx, law, one))
-    await append_checks(tx, law.keys.chain, checks)
-    await insert_attempts(tx, [attempt_row(tx, one) for one in calls])
-    await lines.take_lines(
-        tx, [(one.lead.phone, one.attempt_id) for one in calls if one.attempt_id]
+        rows.append(decision_row(tx, law, one))
+    decisions = Decisions(
+        rows,
+        put_off=found.busy,
+        put_off_to=tx.now + BUSY_LINE_PAUSE,
+        caller_ids=found.callers.used,
+        next_slot_at=next_slot_at,
+        share_carry=carry_json(carry),
     )
-    await enrolments.save_many(tx, [queue_row(one) for one in settled])
-    await enrolments.save_many(
-        tx, [{"id": eid, "due_at": tx.now + BUSY_LINE_PAUSE} for eid in found.busy]
-    )
-    await mark_used(tx, found.callers.used)
+    await append(tx, law.keys.chain, found.head, decisions)
     return [intended(tx, one, found.busy_s) for one in calls]
 
 

@@ -12,7 +12,7 @@ from dialer.compliance.facts import Facts
 from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.dialing.law import Law
-from dialer.domain.attempt import AttemptState, Disposition
+from dialer.domain.attempt import Disposition
 from dialer.domain.ids import uuid7
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import enrolments
@@ -59,10 +59,36 @@ def closes_at(one: Decided, *, is_test: bool = False) -> datetime | None:
     return min((at for at in ends if at is not None), default=None)
 
 
-def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
-    """Return the check of a decision, its canonical body included."""
+def decision_row(tx: Tx, law: Law, one: Decided, *, is_test: bool = False) -> dict[str, Any]:
+    """Return what is written of a decision (`store.decisions.COLUMNS`).
+
+    A test call leaves its lead's place in the queue as it is.
+    """
     verdict, facts_ = one.verdict, one.facts
-    body = canonical_body(
+    row = {
+        "check_id": one.check_id,
+        "campaign_id": one.campaign.id,
+        "enrolment_id": one.lead.id,
+        "lead_id": one.lead.lead_id,
+        "subject_id": one.subject_id,
+        "decided_at": tx.now,
+        "decision": "allow" if verdict.allowed else "deny",
+        "code": verdict.code,
+        "codes": verdict.codes,
+        "rule_id": verdict.rule_id,
+        "next_allowed_at": verdict.next_allowed_at,
+        "category": facts_.category,
+        "mode": facts_.mode,
+        "caller_id": facts_.caller.number if facts_.caller else None,
+        "body": _body(tx, law, one),
+    }
+    if one.attempt_id is not None:
+        row |= _attempt(one, is_test=is_test)
+    return row if is_test else row | _place_in_queue(one)
+
+
+def _body(tx: Tx, law: Law, one: Decided) -> bytes:
+    return canonical_body(
         ids={
             "check_id": str(one.check_id),
             "account_id": str(tx.account_id),
@@ -72,12 +98,12 @@ def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
             "lead_id": str(one.lead.lead_id),
             "attempt_id": None if one.attempt_id is None else str(one.attempt_id),
         },
-        facts=facts_,
+        facts=one.facts,
         packs=law.packs_of(one.campaign.definition),
-        verdict=verdict,
+        verdict=one.verdict,
         decided_at=tx.now,
         subject_id=str(one.subject_id),
-        phone_hash=law.keys.phone_hash(facts_.phone),
+        phone_hash=law.keys.phone_hash(one.facts.phone),
         engine_version=law.engine_version,
         extra={
             "attempt_no": one.lead.attempts + 1,
@@ -85,61 +111,27 @@ def check_row(tx: Tx, law: Law, one: Decided) -> dict[str, Any]:
             "host": law.host,
         },
     )
-    return {
-        "id": one.check_id,
-        "campaign_id": one.campaign.id,
-        "enrolment_id": one.lead.id,
-        "lead_id": one.lead.lead_id,
-        "subject_id": one.subject_id,
-        "decided_at": tx.now,
-        "decision": "allow" if verdict.allowed else "deny",
-        "code": verdict.code,
-        "codes": list(verdict.codes),
-        "rule_id": verdict.rule_id,
-        "next_allowed_at": verdict.next_allowed_at,
-        "category": facts_.category,
-        "mode": facts_.mode,
-        "caller_id": facts_.caller.number if facts_.caller else None,
-        "body": body,
-    }
 
 
-def attempt_row(tx: Tx, one: Decided, *, is_test: bool = False) -> dict[str, Any]:
-    """Return the intent: the attempt as it stands before the carrier is asked."""
+def _attempt(one: Decided, *, is_test: bool) -> dict[str, Any]:
+    """The intent: the attempt as it stands before the carrier is asked."""
     assert one.place_at is not None and one.facts.caller is not None
     ends = closes_at(one, is_test=is_test)
     valid_until = one.place_at + INTENT_LIFE
     return {
-        "account_id": tx.account_id,
-        "id": one.attempt_id,
-        "campaign_id": one.campaign.id,
+        "attempt_id": one.attempt_id,
         "version": one.campaign.row.version,
-        "enrolment_id": one.lead.id,
-        "lead_id": one.lead.lead_id,
-        "check_id": one.check_id,
         "phone": one.lead.phone,
-        "caller_id": one.facts.caller.number,
-        "state": AttemptState.INTENDED,
-        "is_test": is_test,
-        "created_at": tx.now,
-        "changed_at": tx.now,
         "place_at": one.place_at,
         "valid_until": valid_until if ends is None else min(valid_until, ends),
         "window_ends_at": ends,
     }
 
 
-def queue_row(one: Decided) -> dict[str, Any]:
-    """Return the enrolment after its decision."""
-    row = {"id": one.lead.id, "last_check_id": one.check_id}
+def _place_in_queue(one: Decided) -> dict[str, Any]:
+    """The enrolment after its decision."""
     if one.verdict.allowed:
-        return row | {
-            "state": EnrolmentState.CALLING,
-            "due_at": None,
-            "disposition": None,
-            "blocked_code": None,
-            "last_attempt_id": one.attempt_id,
-        }
+        return {"state": EnrolmentState.CALLING, "last_attempt_id": one.attempt_id}
     step = after_denial(
         code=one.verdict.code,
         lasting=[code for code in one.verdict.codes if code not in TIME_REASONS],
@@ -147,8 +139,7 @@ def queue_row(one: Decided) -> dict[str, Any]:
         ends_at=one.campaign.row.ends_at,
         is_promised=one.lead.disposition == Disposition.CALLBACK,
     )
-    return row | {
-        **enrolments.step_values(step),
+    return enrolments.step_values(step) | {
         "disposition": one.lead.disposition,
         "last_attempt_id": one.lead.last_attempt_id,
     }

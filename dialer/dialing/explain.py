@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dialer.compliance.alike import AtOnce
 from dialer.compliance.decide import Verdict
 from dialer.compliance.facts import Facts
 from dialer.compliance.numbering import read_number
@@ -56,7 +57,7 @@ async def explain(tx: Tx, law: Law, *, name: str, phone: str, at: datetime | Non
     )
     sender = await facts.sender_row(tx)
     known, verdict = judge(
-        pool, lead, campaign, sender=sender, batch=batch, packs=packs, now=instant
+        pool, lead, campaign, sender=sender, batch=batch, packs=packs, deciding=AtOnce(instant)
     )
     said = explain_verdict(read_number(phone), known, packs, instant, verdict)
     return Explained(instant, known, packs, verdict, said)

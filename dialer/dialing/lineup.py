@@ -67,5 +67,6 @@ def _lineup(campaign: Campaign, law: Law, queues: Sequence[Queue], now: datetime
 
 
 def _first(waiting: list[_Place], most: int) -> list[Queue]:
-    waiting.sort(key=lambda one: one[:2])
+    if len({id(queue) for _, _, queue in waiting}) > 1:  # of one queue they come in order
+        waiting.sort(key=lambda one: one[:2])
     return [queue for _, _, queue in waiting[:most]]

@@ -37,7 +37,9 @@ class DialingLoop:
         if self.placing.is_draining() or self._is_overloaded():
             return 0
         busy_s = self._slots.busy_s
-        intents = await self.placing.db.run(lambda tx: dial_pass(tx, self._law, busy_s=busy_s))
+        intents = await self.placing.db.run(
+            lambda tx: dial_pass(tx, self._law, busy_s=busy_s), reads_clock=False
+        )
         self.spawn(intents)
         return len(intents)
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from dialer.compliance.alike import AtOnce
 from dialer.compliance.durations import parse_duration
 from dialer.compliance.packs import Pack
 from dialer.compliance.schema import ConsentAge, EventAge
@@ -56,6 +57,7 @@ async def preview_campaign(tx: Tx, law: Law, campaign: Campaign) -> dict[str, An
     sender = await facts.sender_row(tx)
     states = await preview.count_states(tx, campaign.id)
     shown = _Shown(campaign, tx.now)
+    deciding = AtOnce(tx.now)
     for group in groups:
         _, verdict = judge(
             pool,
@@ -64,7 +66,7 @@ async def preview_campaign(tx: Tx, law: Law, campaign: Campaign) -> dict[str, An
             sender=sender,
             batch=group.batch,
             packs=packs,
-            now=tx.now,
+            deciding=deciding,
         )
         shown.add(group, verdict)
     expected = forecast(

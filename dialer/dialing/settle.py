@@ -120,7 +120,7 @@ async def settle_lead(tx: Tx, held: Held) -> None:
         "priority": priority_after(lead.priority, step),
         **enrolments.step_values(step),
     }
-    await enrolments.save_many(tx, [row])
+    await enrolments.save_one(tx, row)
     known = (lead.state, lead.disposition)
     if step.disposition is not None and known != (step.state, step.disposition):
         await tell_disposition(tx, attempt, step)

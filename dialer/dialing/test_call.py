@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from dialer.compliance.alike import AtOnce
 from dialer.dialing.callers import CallerPool
 from dialer.dialing.claim import Intended, Pass, book, decide_lead, intended
-from dialer.dialing.decided import Decided, attempt_row, check_row, has_slot
+from dialer.dialing.decided import decision_row, has_slot
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.dialing.lifecycle import require_playable
@@ -22,11 +23,10 @@ from dialer.domain.ids import uuid7
 from dialer.domain.pacing import free_calls, free_slots
 from dialer.errors import NotFound, RuleViolation
 from dialer.store import campaigns, carrier, enrolments, facts, lines
-from dialer.store.attempts import insert_attempts
 from dialer.store.breakers import breaker_of
-from dialer.store.callers import kept_callers, mark_used
+from dialer.store.callers import kept_callers
 from dialer.store.campaigns import Campaign
-from dialer.store.checks import append_checks
+from dialer.store.decisions import Decisions, append, read_head
 from dialer.store.engine import Tx
 
 
@@ -68,10 +68,10 @@ async def test_call(tx: Tx, law: Law, campaign_id: UUID, phone: str) -> TestCall
         raise RuleViolation("this phone has a call already; wait until it has ended")
     found = await _decide(tx, law, campaign, lead)
     (one,) = found.decided
-    await book(tx, account, [campaign], found)
+    next_slot_at = await book(tx, account, [campaign], found)
     if not has_slot(one, is_test=True):
         raise RuleViolation("no dial slot is free within the calling window; try again")
-    return await _write(tx, law, one, found)
+    return await _write(tx, law, found, next_slot_at)
 
 
 async def _require_room(tx: Tx, account: Any) -> None:
@@ -99,23 +99,23 @@ async def _decide(tx: Tx, law: Law, campaign: Campaign, lead: Any) -> Pass:
     pool = CallerPool(
         await facts.caller_rows(tx), await kept_callers(tx, campaign.definition, phones)
     )
-    found = Pass(pool, await facts.sender_row(tx))
-    one = decide_lead(tx, lead, campaign, packs, batch, found)
+    found = Pass(pool, await facts.sender_row(tx), AtOnce(tx.now), await read_head(tx))
+    one = decide_lead(lead, campaign, packs, batch, found)
     found.decided.append(one)
     if one.verdict.allowed:
         found.allowed[campaign.id] += 1
     return found
 
 
-async def _write(tx: Tx, law: Law, one: Decided, found: Pass) -> TestCall:
+async def _write(tx: Tx, law: Law, found: Pass, next_slot_at: datetime | None) -> TestCall:
+    (one,) = found.decided
     verdict = one.verdict
     if verdict.allowed:
         one.attempt_id = uuid7()
-    await append_checks(tx, law.keys.chain, [check_row(tx, law, one)])
-    if one.attempt_id is None:
+    row = decision_row(tx, law, one, is_test=True)
+    used = [row["caller_id"]] if verdict.allowed else []
+    decisions = Decisions([row], is_test=True, caller_ids=used, next_slot_at=next_slot_at)
+    await append(tx, law.keys.chain, found.head, decisions)
+    if not verdict.allowed:
         return TestCall(one.check_id, False, verdict.code, verdict.next_allowed_at, None)
-    row = attempt_row(tx, one, is_test=True)
-    await insert_attempts(tx, [row])
-    await lines.take_lines(tx, [(one.lead.phone, one.attempt_id)])
-    await mark_used(tx, [row["caller_id"]])
     return TestCall(one.check_id, True, verdict.code, None, intended(tx, one))

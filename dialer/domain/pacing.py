@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -72,7 +72,8 @@ class Pace:
 
     def after(self, at: datetime) -> Pace:
         """Return the pace once a start is booked at ``at``."""
-        return replace(self, next_at=at + timedelta(seconds=gap_s(self.cps, self.busy_s)))
+        gap = timedelta(seconds=gap_s(self.cps, self.busy_s))
+        return Pace(self.cps, at + gap, self.busy_s)
 
 
 def repaced(next_at: datetime | None, *, old_cps: float, new_cps: float) -> datetime | None:

@@ -15,7 +15,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from dialer.domain.attempt import LIVE, AttemptEvent, AttemptState, advance
-from dialer.store.arrays import columns_of, taken, unnest
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_known_lines
 from dialer.store.notify import DIAL, call_topic
@@ -146,21 +145,6 @@ async def _note_hang_ups(tx: Tx, which: Any) -> Sequence[Any]:
         .returning(a.id, a.request_uuid, a.call_uuid)
     )
     return sorted(result.all(), key=lambda row: row.id)
-
-
-async def insert_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Write new attempts; all rows have the same columns."""
-    if rows:
-        names = tuple(name for name in rows[0] if name != "account_id")
-        await tx.fetch(_insert(names), tx.account_id, *columns_of(attempts, names, rows))
-
-
-@lru_cache(maxsize=8)
-def _insert(names: tuple[str, ...]) -> str:
-    return (
-        f"INSERT INTO attempts (account_id, {', '.join(names)}) "
-        f"SELECT $1, {taken(attempts, names)} FROM {unnest(attempts, names, 2)}"
-    )
 
 
 async def change(tx: Tx, held: Held, event: AttemptEvent | None = None, **values: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,31 +13,6 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from dialer.domain.definition import Definition
 from dialer.store.engine import Tx
 from dialer.store.tables import attempts, caller_ids, senders
-
-
-async def mark_used(tx: Tx, numbers: Sequence[str]) -> None:
-    """Remember that these caller ids were just chosen, in this order.
-
-    One that somebody is just correcting is passed over: a pass must not wait for it with all its
-    locks, and the next choice is as good.
-    """
-    if not numbers:
-        return
-    order = list(dict.fromkeys(numbers))
-    # A microsecond apart: what was used later in one pass is still the later.
-    used_at = [tx.now + timedelta(microseconds=turn) for turn in range(len(order))]
-    await tx.fetch(_MARK_USED, tx.account_id, order, used_at)
-
-
-_MARK_USED = """
-WITH free AS (
-  SELECT number FROM caller_ids WHERE account_id = $1 AND number = ANY($2::text[])
-  ORDER BY number FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE caller_ids c SET last_used_at = given.at
-FROM free JOIN unnest($2::text[], $3::timestamptz[]) AS given(number, at) USING (number)
-WHERE c.account_id = $1 AND c.number = free.number
-"""
 
 
 async def kept_callers(

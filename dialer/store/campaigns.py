@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -46,8 +47,7 @@ class Campaign:
     @property
     def narrowing(self) -> Narrowing:
         """The campaign's own days and hours; they can only narrow the law's."""
-        dialing = self.definition.dialing
-        return Narrowing(days=tuple(dialing.days), spans=self.definition.spans)
+        return _narrowing(tuple(self.definition.dialing.days), self.definition.spans)
 
     def hours(self, packs: Sequence[Pack]) -> Hours:
         """What says when it may call; ``packs``: its own, as `Law.packs_of` gives them."""
@@ -56,6 +56,11 @@ class Campaign:
     def is_window_open(self, packs: Sequence[Pack], now: datetime) -> bool:
         """False only when no lead of the campaign could be called now, whoever it is."""
         return any_zone_open(self.hours(packs), self.row.lead_zones, now)
+
+
+@lru_cache(maxsize=512)
+def _narrowing(days: tuple[str, ...], spans: tuple[tuple[str, str], ...]) -> Narrowing:
+    return Narrowing(days, spans)
 
 
 _definitions: dict[bytes, Definition] = {}  # by the digest of their tables, which never change
@@ -90,7 +95,12 @@ _LOCK = " FOR NO KEY UPDATE OF c"
 
 async def _read(tx: Tx, sql: str, *values: Any) -> list[Campaign]:
     rows = await tx.fetch(_SELECT + sql, tx.account_id, *values)
-    return [Campaign(row, await _defined(tx, row.id, row.version, row.sha256)) for row in rows]
+    return [await of_row(tx, row) for row in rows]
+
+
+async def of_row(tx: Tx, row: Any) -> Campaign:
+    """Return the campaign of a row that has its version's ``sha256`` beside its own columns."""
+    return Campaign(row, await _defined(tx, row.id, row.version, row.sha256))
 
 
 async def get(tx: Tx, campaign_id: UUID, *, lock: bool = False) -> Campaign:
@@ -117,10 +127,9 @@ async def by_name(tx: Tx, name: str) -> Campaign:
     return found
 
 
-async def in_state(tx: Tx, *states: CampaignState, lock: bool = False) -> list[Campaign]:
-    """Return the campaigns in these states; ``lock``: locked, without those another holds."""
-    locked = f"{_LOCK} SKIP LOCKED" if lock else ""
-    return await _read(tx, " AND c.state = ANY($2::text[]) ORDER BY c.id" + locked, states)
+async def in_state(tx: Tx, *states: CampaignState) -> list[Campaign]:
+    """Return the campaigns in these states."""
+    return await _read(tx, " AND c.state = ANY($2::text[]) ORDER BY c.id", states)
 
 
 async def page(tx: Tx, *, after: UUID | None, limit: int) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from dialer.store.engine import Tx
 from dialer.store.tables import attempts, carrier_accounts
 
 _LIVE = sorted(LIVE)
-_LISTED = ", ".join(f"'{state}'" for state in _LIVE)
+LIVE_LISTED = ", ".join(f"'{state}'" for state in _LIVE)
 
 
 async def lock_carrier(tx: Tx, *, to_claim: bool = False) -> Any:
@@ -25,23 +26,42 @@ async def lock_carrier(tx: Tx, *, to_claim: bool = False) -> Any:
 
     to_claim: what follows in this transaction reads by keys alone, so that one plan a statement is
     right however large a table has grown: none with a scan, and none made anew each time, which
-    took half of a pass.
+    took half of a pass. It may be the first statement of a transaction that has read no clock.
     """
+    asked_at = time.monotonic()
     (row,) = await tx.fetch(_LOCK_TO_CLAIM if to_claim else _LOCK, tx.account_id)
-    await tx.read_clock()
+    tx.set_clock(row, asked_at)
     return row
 
 
 # All dialing waits behind this lock. Whoever says nothing for 3 s while it holds it stands still:
 # the server ends that transaction, so that a process that is frozen stops nobody but itself.
 _LIVELY = "set_config('idle_in_transaction_session_timeout', '3s', true)"
-_LOCK = f"SELECT *, {_LIVELY} FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE"
-_LOCK_TO_CLAIM = f"""
-SELECT *, {_LIVELY},
+_BY_KEYS = """
   set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+  set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
   set_config('plan_cache_mode', 'force_generic_plan', true)
-FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE
 """
+# Its commit is not waited for on the disk. What it lets start is a POST, and each is behind a
+# commit of its own that is (`place._start`) and that takes all before it along: what a crash of
+# Postgres takes away of a pass has rung no phone, and its leads are due as before.
+_LEFT_TO_START = "set_config('synchronous_commit', 'off', true)"
+
+
+def _lock(*settings: str) -> str:
+    """The clock is read after the lock was waited for: a CTE that locks is never folded in."""
+    return f"""
+WITH held AS MATERIALIZED (
+  SELECT * FROM carrier_accounts WHERE account_id = $1 FOR NO KEY UPDATE
+)
+SELECT held.*, {", ".join(settings)}, clock_timestamp() AS clock,
+  clock_timestamp() - statement_timestamp() AS clock_waited, a.clock_offset_us
+FROM held JOIN accounts a ON a.id = held.account_id
+"""
+
+
+_LOCK = _lock(_LIVELY)
+_LOCK_TO_CLAIM = _lock(_LIVELY, _BY_KEYS, _LEFT_TO_START)
 
 
 async def get_carrier(tx: Tx) -> Any:
@@ -81,7 +101,7 @@ async def live_of(tx: Tx, campaign_id: UUID) -> int:
 
 _LIVE_CALLS = f"""
 SELECT campaign_id, count(*), count(*) FILTER (WHERE has_transfer_leg) FROM attempts
-WHERE account_id = $1 AND state IN ({_LISTED}) GROUP BY campaign_id
+WHERE account_id = $1 AND state IN ({LIVE_LISTED}) GROUP BY campaign_id
 UNION ALL
 SELECT NULL, count(*), 0 FROM inbound_calls WHERE account_id = $1 AND ended_at IS NULL
 """

@@ -1,64 +1,21 @@
-"""The one way a check enters the database: through the append that extends the chain."""
+"""Reading checks, and proving that none was altered, lost or added."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from dialer.compliance.chain import ChainFault, chain_hash
+from dialer.compliance.chain import ChainFault
 from dialer.errors import NotFound
-from dialer.store.arrays import columns_of, taken, unnest
 from dialer.store.audit import verify_audit
 from dialer.store.engine import Tx
 from dialer.store.tables import attempts, checks, subjects
 
 c = checks.c
-
-
-async def append_checks(tx: Tx, key: bytes, rows: Sequence[dict[str, Any]]) -> None:
-    """Write check rows in their order and move the chain's head (design §6.1).
-
-    Each row brings everything but ``seq`` and ``hash``. The account row is locked here, the last
-    lock of the transaction, so that the chain has one writer at a time.
-    """
-    if not rows:
-        return
-    (head,) = await tx.fetch(_LOCK_HEAD, tx.account_id)
-    seq, previous = head.chain_seq, head.chain_head
-    chained = []
-    for row in rows:
-        seq += 1
-        previous = chain_hash(key, previous, seq, row["body"])
-        chained.append(row | {"seq": seq, "hash": previous})
-    names = tuple(chained[0])
-    await tx.fetch(
-        _append(names),
-        tx.account_id,
-        previous,
-        seq,
-        head.chain_count + len(rows),
-        *columns_of(checks, names, chained),
-    )
-
-
-_LOCK_HEAD = """
-SELECT chain_head, chain_seq, chain_count FROM accounts WHERE id = $1 FOR NO KEY UPDATE
-"""
-
-
-@lru_cache(maxsize=8)
-def _append(names: tuple[str, ...]) -> str:
-    """The rows and the new head in one statement."""
-    return (
-        "WITH head AS (UPDATE accounts SET chain_head = $2, chain_seq = $3, chain_count = $4 "
-        f"WHERE id = $1) INSERT INTO checks (account_id, {', '.join(names)}) "
-        f"SELECT $1, {taken(checks, names)} FROM {unnest(checks, names, 5)}"
-    )
 
 
 async def list_checks(

@@ -126,20 +126,34 @@ class Tx:
     connection: AsyncConnection
     driver: Any  # asyncpg's own connection, in the same transaction
     account_id: UUID
-    now: datetime
-    read_at: float
     mark_of: MarkOf
+    read_at: float = 0.0
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     hints: set[str] = field(default_factory=set)
+    _now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        assert self._now is not None, "this transaction reads the clock with its first statement"
+        return self._now
 
     def hint(self, topic: str) -> None:
         """Wake those who wait for ``topic`` (`store.notify`) once this is committed."""
         self.hints.add(topic)
 
     async def read_clock(self) -> None:
-        """Read product time again: for whoever waited for a lock and decides about instants."""
+        """Read product time (again): for whoever waited for a lock and decides about instants."""
         self.read_at = time.monotonic()
-        self.now = await product_now(self.driver, self.account_id)
+        self._now = await product_now(self.driver, self.account_id)
+
+    def set_clock(self, row: Any, asked_at: float) -> None:
+        """Take product time from a statement's row: clock, clock_offset_us, and clock_waited, how
+        long the server had been at it by then, waiting for locks.
+
+        asked_at: monotonic, just before the statement was sent.
+        """
+        self._now = row.clock + timedelta(microseconds=row.clock_offset_us)
+        self.read_at = asked_at + row.clock_waited.total_seconds()
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run one statement as it stands, on the driver: for those that every call runs.
@@ -201,15 +215,16 @@ class Database:
         await self._finish(tx)
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Tx]:
+    async def _transaction(self, *, reads_clock: bool = True) -> AsyncIterator[Tx]:
         is_open = False
         try:
             async with self._begun() as (connection, driver):
-                read_at = time.monotonic()
-                now = await product_now(driver, self.account_id)
+                tx = Tx(connection, driver, self.account_id, self.mark_of)
+                if reads_clock:
+                    await tx.read_clock()
                 self._answered()
                 is_open = True
-                yield Tx(connection, driver, self.account_id, now, read_at, self.mark_of)
+                yield tx
         except PoolTimeout as error:
             raise DatabaseAway(_ALL_BUSY) from error
         except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
@@ -281,17 +296,24 @@ class Database:
                 return connection, driver, transaction
         raise AssertionError("unreachable")
 
-    async def run(self, work: Callable[[Tx], Awaitable[T]], *, patience_s: float = 0.0) -> T:
+    async def run(
+        self,
+        work: Callable[[Tx], Awaitable[T]],
+        *,
+        patience_s: float = 0.0,
+        reads_clock: bool = True,
+    ) -> T:
         """Run ``work`` in a transaction of its own, again after a deadlock (design §6.0).
 
         patience_s: how long to wait for a database that is away before raising `DatabaseAway`.
-        With it ``work`` must bear to be run again though its first commit was done.
+        With it ``work`` must bear to be run again though its first commit was done. reads_clock:
+        False where the first statement of ``work`` does that (`Tx.set_clock`).
         """
         until = time.monotonic() + patience_s
         turn = 1
         while True:
             try:
-                async with self._transaction() as tx:
+                async with self._transaction(reads_clock=reads_clock) as tx:
                     result = await work(tx)
             except DBAPIError as error:
                 if not must_rerun(error) or turn == _MOST_RUNS:

@@ -13,7 +13,6 @@ from dialer.domain.attempt import Disposition
 from dialer.domain.campaign import CampaignState
 from dialer.domain.ids import uuid7s
 from dialer.domain.retry import EnrolmentState, NextStep
-from dialer.store.arrays import columns_of, unnest
 from dialer.store.carrier import lock_carrier
 from dialer.store.engine import Tx
 from dialer.store.notify import DIAL
@@ -44,20 +43,19 @@ async def lock_one(tx: Tx, enrolment_id: UUID) -> Any:
     return await tx.one_or_none(query)
 
 
-async def save_many(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Write back decided enrolments. Each row has ``id`` and the same set of changed columns."""
-    if not rows:
-        return
-    names = tuple(rows[0])
-    await tx.fetch(_save(names), tx.account_id, tx.now, *columns_of(enrolments, names, rows))
+async def save_one(tx: Tx, row: dict[str, Any]) -> None:
+    """Write back an enrolment: ``id`` and the columns that change."""
+    await tx.fetch(_save(tuple(row)), tx.account_id, tx.now, *row.values())
 
 
 @lru_cache(maxsize=16)
 def _save(names: tuple[str, ...]) -> str:
-    changed = ", ".join(f"{name} = given.{name}" for name in names if name != "id")
+    assert set(names) <= set(e.keys()), names
+    given = {name: f"${number}" for number, name in enumerate(names, 3)}
+    changed = ", ".join(f"{name} = {value}" for name, value in given.items() if name != "id")
     return (
-        f"UPDATE enrolments SET changed_at = $2, {changed} FROM {unnest(enrolments, names, 3)} "
-        "WHERE enrolments.account_id = $1 AND enrolments.id = given.id"
+        f"UPDATE enrolments SET changed_at = $2, {changed} "
+        f"WHERE account_id = $1 AND id = {given['id']}"
     )
 
 

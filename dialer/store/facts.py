@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from dialer.compliance.facts import Consent, PastAttempt, Scrub
 from dialer.domain.attempt import RANG_OR_MAY_HAVE, Outcome
 from dialer.domain.ids import uuid7s
 from dialer.store.engine import Tx
-from dialer.store.suppressions import suppressed_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,95 +43,124 @@ async def facts_of(
     subjects that are missing; without, nothing is written.
     """
     phones = sorted(set(leads.values()))
+    marks = {tx.mark_of(phone): phone for phone in phones}
+    values = [phones, list(marks), list(leads), campaign_id, list_id, history_since, tx.now]
+    sql = _READ
+    if with_subjects:
+        sql, values = _READ_WITH_SUBJECTS, [*values, uuid7s(len(phones))]
+    (row,) = await tx.fetch(sql, tx.account_id, *values)
+    found = _decoder.decode(row[0])
+    subjects = dict(found.subjects)
+    if with_subjects and len(subjects) < len(phones):  # one was just made by somebody else
+        subjects |= {row.phone: row.id for row in await tx.fetch(_SUBJECTS, tx.account_id, phones)}
     return Batch(
-        suppressed=await suppressed_among(tx, phones, campaign_id),
-        consents=await _consents(tx, list(leads)),
-        scrubs=await _scrubs(tx, phones, list_id),
-        history={} if history_since is None else await _history(tx, phones, history_since),
-        subjects=await _subjects(tx, phones) if with_subjects else {},
+        suppressed={marks.get(listed, listed) for listed in found.suppressed},
+        consents=_newest(found.consents),
+        scrubs={
+            phone: Scrub(at, verdict, ref, provider, scrub_id, digest)
+            for phone, at, verdict, ref, provider, scrub_id, digest in found.scrubs
+        },
+        history=_by_phone(found.history),
+        subjects=subjects,
     )
 
 
-async def _consents(tx: Tx, lead_ids: Sequence[UUID]) -> dict[UUID, tuple[Consent, ...]]:
+class _ConsentRow(msgspec.Struct, array_like=True):
+    lead_id: UUID
+    id: str
+    kind: str
+    captured_at: datetime
+    has_ended: bool
+    source: str | None
+    evidence: str | None
+
+
+class _PastRow(msgspec.Struct, array_like=True):
+    phone: str
+    id: str
+    placing_at: datetime
+    outcome: str | None
+    was_conversation: bool
+
+
+class _Found(msgspec.Struct):
+    suppressed: Sequence[str]
+    consents: Sequence[_ConsentRow]
+    scrubs: Sequence[tuple[str, datetime, str, str, str, str, str]]
+    history: Sequence[_PastRow]
+    subjects: Sequence[tuple[str, UUID]]
+
+
+_decoder = msgspec.json.Decoder(_Found)
+
+
+def _newest(rows: Sequence[_ConsentRow]) -> dict[UUID, tuple[Consent, ...]]:
     """Return each lead's newest word of each kind: a later fact replaces an earlier one."""
     newest: dict[UUID, dict[str, Consent]] = defaultdict(dict)
-    for row in await tx.fetch(_CONSENTS, tx.account_id, lead_ids):
-        lead_id, consent_id, kind, captured_at, has_ended, source, evidence = row
-        newest[lead_id][kind] = Consent(
-            kind, captured_at, has_ended, source, evidence, str(consent_id)
+    for row in rows:
+        newest[row.lead_id][row.kind] = Consent(
+            row.kind, row.captured_at, row.has_ended, row.source, row.evidence, row.id
         )
     return {lead_id: tuple(kinds.values()) for lead_id, kinds in newest.items()}
 
 
-_CONSENTS = """
-SELECT lead_id, id, kind, captured_at, has_ended, source, evidence FROM consents
-WHERE account_id = $1 AND lead_id = ANY($2::uuid[]) ORDER BY id
-"""
-
-
-async def _scrubs(tx: Tx, phones: Sequence[str], list_id: UUID) -> dict[str, Scrub]:
-    """Return each phone's newest verdict: of a run over this list, or of one over any phones."""
-    rows = await tx.fetch(_SCRUBS, tx.account_id, phones, list_id, tx.now)
-    return {
-        row.phone: Scrub(
-            row.at, row.verdict, row.ref, row.provider, str(row.id), row.file_sha256.hex()
-        )
-        for row in rows
-    }
-
-
-_SCRUBS = """
-SELECT DISTINCT ON (r.phone) r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256
-FROM scrub_results r JOIN scrubs s ON s.account_id = r.account_id AND s.id = r.scrub_id
-WHERE r.account_id = $1 AND r.phone = ANY($2::text[])
-  AND (s.list_id IS NULL OR s.list_id = $3) AND s.at <= $4
-ORDER BY r.phone, s.at DESC, s.id DESC
-"""
-
-
-async def _history(
-    tx: Tx, phones: Sequence[str], since: datetime
-) -> dict[str, tuple[PastAttempt, ...]]:
-    rows = await tx.fetch(_HISTORY, tx.account_id, phones, sorted(RANG_OR_MAY_HAVE), since)
+def _by_phone(rows: Sequence[_PastRow]) -> dict[str, tuple[PastAttempt, ...]]:
     past: dict[str, list[PastAttempt]] = defaultdict(list)
     for row in rows:
-        was_conversation = row.answered_at is not None and not row.is_machine
         past[row.phone].append(
             PastAttempt(
-                row.placing_at, was_conversation, row.outcome or Outcome.NO_ANSWER, str(row.id)
+                row.placing_at, row.was_conversation, row.outcome or Outcome.NO_ANSWER, row.id
             )
         )
     return {phone: tuple(found) for phone, found in past.items()}
 
 
-_HISTORY = """
-SELECT id, phone, placing_at, outcome, answered_at, is_machine FROM attempts
-WHERE account_id = $1 AND phone = ANY($2::text[]) AND state = ANY($3::text[]) AND placing_at >= $4
-ORDER BY id
-"""
-
-
-async def _subjects(tx: Tx, phones: Sequence[str]) -> dict[str, UUID]:
-    """Return the subject of each phone, made on first use."""
-    rows = await tx.fetch(
-        _FIND_OR_MAKE_SUBJECTS, tx.account_id, phones, uuid7s(len(phones)), tx.now
-    )
-    found = {row.phone: row.id for row in rows}
-    if len(found) < len(phones):  # one was made by somebody else while we looked
-        found |= {row.phone: row.id for row in await tx.fetch(_SUBJECTS, tx.account_id, phones)}
-    return found
-
-
+_RANG = ", ".join(f"'{state}'" for state in sorted(RANG_OR_MAY_HAVE))
 _SUBJECTS = "SELECT phone, id FROM subjects WHERE account_id = $1 AND phone = ANY($2::text[])"
-_FIND_OR_MAKE_SUBJECTS = f"""
+# One document: what is read of a batch is little, and a round trip a kind would be most of it.
+# A scrub counts if it is of a run over this list, or over any phones; the newest does.
+_READ = f"""
+SELECT json_build_object(
+  'suppressed', ARRAY(
+    SELECT phone FROM suppressions
+    WHERE account_id = $1 AND phone = ANY($2::text[] || $3::text[])
+      AND (scope = 'everywhere' OR scope = 'campaign' AND campaign_id = $5::uuid)
+  ),
+  'consents', ARRAY(
+    SELECT json_build_array(lead_id, id, kind, captured_at, has_ended, source, evidence)
+    FROM consents WHERE account_id = $1 AND lead_id = ANY($4::uuid[]) ORDER BY id
+  ),
+  'scrubs', ARRAY(
+    SELECT json_build_array(phone, at, verdict, ref, provider, id, encode(file_sha256, 'hex'))
+    FROM (
+      SELECT DISTINCT ON (r.phone) r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256
+      FROM scrub_results r JOIN scrubs s ON s.account_id = r.account_id AND s.id = r.scrub_id
+      WHERE r.account_id = $1 AND r.phone = ANY($2::text[])
+        AND (s.list_id IS NULL OR s.list_id = $6::uuid) AND s.at <= $8::timestamptz
+      ORDER BY r.phone, s.at DESC, s.id DESC
+    ) newest
+  ),
+  'history', ARRAY(
+    SELECT json_build_array(phone, id, placing_at, outcome,
+      answered_at IS NOT NULL AND is_machine IS NOT TRUE)
+    FROM attempts
+    WHERE account_id = $1 AND phone = ANY($2::text[]) AND state IN ({_RANG})
+      AND $7::timestamptz IS NOT NULL AND placing_at >= $7
+    ORDER BY id
+  ),
+  'subjects', ARRAY(SELECT json_build_array(phone, id) FROM subject)
+)::text
+"""
+_READ_WITH_SUBJECTS = f"""
 WITH known AS ({_SUBJECTS}), made AS (
   INSERT INTO subjects (account_id, id, phone, created_at)
-  SELECT $1, given.id, given.phone, $4 FROM unnest($2::text[], $3::uuid[]) AS given(phone, id)
+  SELECT $1, given.id, given.phone, $8 FROM unnest($2::text[], $9::uuid[]) AS given(phone, id)
   WHERE given.phone NOT IN (SELECT phone FROM known)
   ON CONFLICT DO NOTHING RETURNING phone, id
-)
-SELECT * FROM known UNION ALL SELECT * FROM made
+), subject AS (SELECT phone, id FROM known UNION ALL SELECT phone, id FROM made)
+{_READ}
 """
+_READ = f"WITH subject AS ({_SUBJECTS}) {_READ}"
 
 
 async def caller_rows(tx: Tx) -> dict[str, Any]:

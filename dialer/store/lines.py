@@ -29,11 +29,6 @@ WITH made AS (
 )
 SELECT * FROM held UNION ALL SELECT * FROM made
 """
-_TAKE = """
-UPDATE lines SET live_attempt_id = given.live_attempt_id
-FROM unnest($2::text[], $3::uuid[]) AS given(phone, live_attempt_id)
-WHERE lines.account_id = $1 AND lines.phone = given.phone
-"""
 
 
 async def lock_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | None]:
@@ -53,13 +48,9 @@ async def lock_known_lines(tx: Tx, phones: Iterable[str]) -> dict[str, UUID | No
     return {row.phone: row.live_attempt_id for row in found}
 
 
-async def take_lines(tx: Tx, attempt_of_phone: Iterable[tuple[str, UUID]]) -> None:
-    """Give locked lines to their new attempts."""
-    taken = list(attempt_of_phone)
-    if not taken:
-        return
-    phones, attempt_ids = zip(*taken, strict=True)
-    await tx.fetch(_TAKE, tx.account_id, phones, attempt_ids)
+async def take_line(tx: Tx, phone: str, attempt_id: UUID) -> None:
+    """Give a locked line to an attempt."""
+    await tx.execute(_of(tx, phone).values(live_attempt_id=attempt_id))
 
 
 async def free_line(tx: Tx, phone: str, attempt_id: UUID) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from dialer.store.engine import Tx
+from dialer.store.lines import lock_known_lines
 from dialer.store.tables import leads
 
 # What a decision needs of a lead, beside its enrolment.
@@ -92,29 +93,54 @@ async def queues_of(tx: Tx, campaign_ids: Sequence[UUID], *, most: int) -> list[
     return [Queue(*row) for row in rows if row[4]]
 
 
+# Leads before lines, and the lines in ascending order (design §6.0). A line that is made here is
+# ours already and not yet seen by `held`.
 _CLAIM = f"""
-SELECT e.*, {", ".join(f"l.{column.name}" for column in LEAD_COLUMNS)}
-FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[])
-  AS q(campaign_id, zone_key, priority, most)
-CROSS JOIN LATERAL (
-  SELECT e.* FROM enrolments e WHERE {_WAITS} = q.campaign_id
-    AND e.zone_key = q.zone_key AND e.priority = q.priority AND e.due_at <= $6
-    AND e.id <> ALL($7::uuid[])
-  ORDER BY e.due_at LIMIT q.most FOR NO KEY UPDATE SKIP LOCKED
-) e
-JOIN leads l ON l.account_id = e.account_id AND l.id = e.lead_id
-ORDER BY e.priority DESC, e.due_at
+WITH due AS MATERIALIZED (
+  SELECT e.*, {", ".join(f"l.{column.name}" for column in LEAD_COLUMNS)}
+  FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[])
+    AS q(campaign_id, zone_key, priority, most)
+  CROSS JOIN LATERAL (
+    SELECT e.* FROM enrolments e WHERE {_WAITS} = q.campaign_id
+      AND e.zone_key = q.zone_key AND e.priority = q.priority AND e.due_at <= $6
+      AND e.id <> ALL($7::uuid[])
+    ORDER BY e.due_at LIMIT q.most FOR NO KEY UPDATE SKIP LOCKED
+  ) e
+  JOIN leads l ON l.account_id = e.account_id AND l.id = e.lead_id
+), made AS (
+  INSERT INTO lines (account_id, phone) SELECT DISTINCT $1, phone FROM due
+  ON CONFLICT DO NOTHING RETURNING phone, live_attempt_id
+), held AS MATERIALIZED (
+  SELECT phone, live_attempt_id FROM lines
+  WHERE account_id = $1 AND phone = ANY(ARRAY(SELECT DISTINCT phone FROM due))
+  ORDER BY phone FOR NO KEY UPDATE
+), line AS (
+  SELECT phone, live_attempt_id FROM held UNION ALL SELECT phone, live_attempt_id FROM made
+)
+SELECT due.*, line.phone IS NOT NULL AS has_line, line.live_attempt_id AS line_holder
+FROM due LEFT JOIN line ON line.phone = due.phone
+ORDER BY due.priority DESC, due.due_at
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """leads: locked, important and long-waiting first. holders: of their locked lines, phone → live
+    attempt."""
+
+    leads: Sequence[Any]
+    holders: Mapping[str, UUID | None]
 
 
 async def claim_due(
     tx: Tx, wanted: Sequence[tuple[Queue, int]], *, seen: Sequence[UUID] = ()
-) -> Sequence[Any]:
-    """Lock due leads, of each queue at most so many, the longest-waiting; skip held ones.
+) -> Claimed:
+    """Lock due leads, of each queue at most so many, the longest-waiting, and then their lines;
+    skip leads that others hold.
 
-    Important and long-waiting first. ``seen``: enrolments this pass has decided on already.
+    ``seen``: enrolments this pass has decided on already.
     """
-    return await tx.fetch(
+    rows = await tx.fetch(
         _CLAIM,
         tx.account_id,
         [queue.campaign_id for queue, _ in wanted],
@@ -124,6 +150,11 @@ async def claim_due(
         tx.now,
         seen,
     )
+    holders = {row.phone: row.line_holder for row in rows}
+    # Somebody else made the line while we looked.
+    if missed := [row.phone for row in rows if not row.has_line]:
+        holders |= await lock_known_lines(tx, missed)
+    return Claimed(rows, holders)
 
 
 async def renew_zone_keys(tx: Tx, campaign_id: UUID) -> None:

@@ -35,7 +35,7 @@ async def run(dsn: str) -> list[Figure]:
 async def _make(tx: Tx) -> None:
     """A chain of one check's bytes, each with its own id: only the making takes a short cut."""
     (model,) = check_rows(1)
-    before, behind = model["body"].split(str(model["id"]).encode())
+    before, behind = model["body"].split(str(model.pop("check_id")).encode())
     previous, seq = GENESIS, 0
     while seq < CHECKS:
         rows = []
@@ -45,7 +45,7 @@ async def _make(tx: Tx) -> None:
             previous = chain_hash(KEY, previous, seq, body)
             new = {"id": check_id, "account_id": tx.account_id, "seq": seq}
             rows.append(tuple((model | new | {"body": body, "hash": previous}).values()))
-        columns = [*model, "account_id", "seq", "hash"]
+        columns = [*model, "id", "account_id", "seq", "hash"]
         await tx.driver.copy_records_to_table("checks", records=rows, columns=columns)
     ends = {"chain_head": previous, "chain_seq": seq, "chain_count": seq}
     await tx.execute(update(accounts).values(**ends))

@@ -84,5 +84,15 @@ async def add_leads(
             text("UPDATE campaigns SET lead_zones = lead_zones || :zones WHERE id = :id"),
             {"zones": zones, "id": campaign_id},
         )
+    await analyze(db)
+
+
+async def end_calls(tx: Tx) -> None:
+    """End whatever was just claimed."""
+    await tx.execute(text("UPDATE attempts SET state = 'ended' WHERE state = 'intended'"))
+
+
+async def analyze(db: Database) -> None:
+    """Do what a running Postgres does by itself within a minute; plans are made anew then."""
     async with db.begin() as tx:
-        await tx.execute(text("ANALYZE leads, consents, enrolments"))
+        await tx.execute(text("ANALYZE"))

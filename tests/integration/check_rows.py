@@ -18,12 +18,12 @@ KEY = b"k" * 32
 
 
 def check_rows(count: int, facts: Facts = SERVICE, now: datetime = NOON) -> list[dict[str, Any]]:
-    """Return rows for `append_checks`, all of one lead's facts."""
+    """Return rows for `Decisions`, all of one lead's facts."""
     verdict = decide(facts, INDIA, now)
     campaign, enrolment, lead, subject = uuid7s(4)
     return [
         {
-            "id": check_id,
+            "check_id": check_id,
             "campaign_id": campaign,
             "enrolment_id": enrolment,
             "lead_id": lead,

@@ -169,6 +169,6 @@ async def open_rows(database_url: str) -> AsyncIterator[Rows]:
     """Give a transaction at `NOW` in a database at the newest schema."""
     engine = create_engine(database_url)
     async with Database(engine).begin() as tx:
-        tx.now = NOW
+        tx._now = NOW
         yield Rows(tx)
     await engine.dispose()

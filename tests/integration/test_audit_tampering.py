@@ -21,7 +21,7 @@ from dialer.domain.ids import uuid7
 from dialer.store import migrate
 from dialer.store.audit import verify_audit
 from dialer.store.audit_heads import seal, seal_hourly
-from dialer.store.checks import append_checks
+from dialer.store.decisions import Decisions, append, read_head
 from dialer.store.engine import ACCOUNT_ID, Database, Tx, create_engine
 from dialer.store.tables import accounts, audit_heads, checks
 from tests.conftest import NewDatabase
@@ -39,7 +39,7 @@ async def db(module_database_url: str) -> AsyncIterator[Database]:
     db = Database(create_engine(module_database_url))
     rows = [*check_rows(3), *check_rows(1, DENIED), *check_rows(1, now=EVENING), *check_rows(1)]
     async with db.begin() as tx:
-        await append_checks(tx, KEY, rows)
+        await append(tx, KEY, await read_head(tx), Decisions(rows))
     yield db
     await db.dispose()
 
@@ -153,12 +153,17 @@ async def test_each_byte_of_every_column_of_a_row_is_proven(database_url: str) -
     """A row for each byte, with an untouched one on either side of it."""
     db = Database(create_engine(database_url))
     (denied,) = check_rows(1, now=EVENING)  # with a next instant: no column is null
-    columns = denied | {"hash": b"h" * 32}
+    columns = {"id": denied.pop("check_id")} | denied | {"hash": b"h" * 32}
     assert None not in columns.values()
     changes = [(name, place) for name in columns for place in range(size(columns[name]))]
     try:
         async with db.begin() as tx:
-            await append_checks(tx, KEY, check_rows(2 * len(changes) + 1, now=EVENING))
+            await append(
+                tx,
+                KEY,
+                await read_head(tx),
+                Decisions(check_rows(2 * len(changes) + 1, now=EVENING)),
+            )
         async with tampering(db) as tx:
             await run(tx, "ALTER TABLE checks DROP CONSTRAINT ck_checks_decision")
             stored = (await tx.execute(select(checks).order_by(c.seq))).all()
@@ -218,7 +223,7 @@ async def test_a_chain_cut_back_and_continued_by_the_product_is_named(db: Databa
         await seal(tx, KEY)
         await run(tx, "DELETE FROM checks WHERE seq = 6")
         await put_back(tx, 5)
-        await append_checks(tx, KEY, check_rows(2))
+        await append(tx, KEY, await read_head(tx), Decisions(check_rows(2)))
         audit = await verify_audit(tx, KEY)
     assert [(fault.seq, fault.kind) for fault in audit.faults] == [(6, "head")]
 
@@ -273,7 +278,8 @@ async def test_an_inserted_row_is_named(db: Database, how: str) -> None:
     seq, account = INSERTED[how]
     async with tampering(db) as tx:
         (row,) = check_rows(1)
-        row |= {"account_id": ACCOUNT_ID, "seq": seq, "hash": b"h" * 32}
+        new = {"id": row.pop("check_id"), "account_id": ACCOUNT_ID, "seq": seq, "hash": b"h" * 32}
+        row |= new
         await tx.execute(insert(checks).values(row))
         await run(tx, f"UPDATE accounts SET {account}")
         audit = await verify_audit(tx, KEY)
@@ -344,9 +350,9 @@ async def test_a_chain_that_grew_is_sealed_once_an_hour(db: Database) -> None:
     async with tampering(db) as tx:
         assert await seal_hourly(tx, KEY)
         assert not await seal_hourly(tx, KEY), "nothing is new"
-        await append_checks(tx, KEY, check_rows(1))
+        await append(tx, KEY, await read_head(tx), Decisions(check_rows(1)))
         assert not await seal_hourly(tx, KEY), "the head is not an hour old"
-        tx.now += timedelta(hours=1)
+        tx._now = tx.now + timedelta(hours=1)
         assert await seal_hourly(tx, KEY)
         audit = await verify_audit(tx, KEY)
         assert (audit.heads, audit.is_whole) == (2, True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dialer.dialing.claim import dial_pass
+from dialer.dialing.claim import COMMIT_TIME, dial_pass
 from dialer.dialing.hang_up import end_calls
 from dialer.dialing.lifecycle import change_state
 from dialer.dialing.optout import suppress
@@ -122,12 +122,13 @@ async def test_a_pass_that_waited_books_no_slot_in_the_past(floor: Floor) -> Non
         await lock_carrier(tx)
         waiting = asyncio.create_task(floor.claim())
         await floor.blocked()
-        await floor.later(3)
+        await asyncio.sleep(2 * COMMIT_TIME.total_seconds())
+        await tx.read_clock()
+        let_go_at = tx.now
     (intent,) = await waiting
-    async with floor.db.begin() as tx:
-        row = await floor.attempt(intent.attempt_id)
-        assert row.place_at > tx.now - timedelta(seconds=1)
-        assert row.created_at > tx.now - timedelta(seconds=1)
+    row = await floor.attempt(intent.attempt_id)
+    assert row.created_at > let_go_at, "the clock is read when the wait is over"
+    assert row.place_at > let_go_at + COMMIT_TIME
 
 
 async def test_an_opt_out_of_one_campaign_stops_that_campaign_only(floor: Floor) -> None:

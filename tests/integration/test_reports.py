@@ -211,7 +211,7 @@ async def test_leads_that_wait_for_a_window_are_told_apart(rows: Rows) -> None:
     await rows.lead(due_at=later, blocked_code="MIN_GAP")
     await rows.lead(due_at=later)  # a retry
     assert (await stats(rows.tx, await rows.read(), PACKS))["waiting_window"] == 1
-    rows.tx.now = NIGHT
+    rows.tx._now = NIGHT
     found = await stats(rows.tx, await rows.read(), PACKS)
     assert (found["waiting_window"], found["finish_at"]) == (4, None)
 

@@ -101,9 +101,7 @@ attempts = Table(
     Column("total_cost_usd", Numeric(18, 6)),
     Column("known_cost_usd", Numeric(18, 6)),  # the sum of the parts that are known
     PrimaryKeyConstraint("account_id", "id"),
-    belongs_to("campaigns", "campaign_id"),
-    belongs_to("enrolments", "enrolment_id"),
-    belongs_to("leads", "lead_id"),
+    belongs_to("enrolments", "enrolment_id"),  # which belongs to a campaign and a lead
     belongs_to("checks", "check_id"),
     one_of("state", AttemptState),
     one_of("refusal", Refusal),
@@ -115,7 +113,12 @@ attempts = Table(
     Index("ix_attempts_enrolment", "account_id", "enrolment_id", "id"),
     Index("ix_attempts_campaign", "account_id", "campaign_id", "id"),
     Index("ix_attempts_phone", "account_id", "phone", "id"),
-    Index("ix_attempts_call", "account_id", "call_uuid"),
+    Index(
+        "ix_attempts_call",
+        "account_id",
+        "call_uuid",
+        postgresql_where=text("call_uuid is not null"),
+    ),
     # What breakers and budgets count: the newest requests of the account, the newest ends, the
     # opt-outs of a campaign.
     Index(

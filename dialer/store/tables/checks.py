@@ -41,7 +41,6 @@ checks = Table(
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("account_id", "id"),
-    ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     one_of("decision", ("allow", "deny")),
     Index("ix_checks_seq", "account_id", "seq"),
     Index("ix_checks_campaign", "account_id", "campaign_id", "id"),
@@ -73,5 +72,4 @@ subjects = Table(
     at("created_at"),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "phone"),
-    ForeignKeyConstraint(["account_id"], ["accounts.id"]),
 )
