@@ -9,7 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
 
 from dialer.call.after_stream import TRANSFER_LIMIT_S
 from dialer.dialing.claim import Intended
@@ -20,7 +23,7 @@ from dialer.domain.attempt import AttemptEvent, AttemptState, Refusal
 from dialer.domain.definition import Definition
 from dialer.domain.pacing import ON_TIME_S, Pace, Slot, Slots
 from dialer.domain.placing import Readiness, post_before, why_not
-from dialer.errors import IllegalTransition
+from dialer.errors import DatabaseAway, IllegalTransition
 from dialer.keys import Keys
 from dialer.providers.protocols import (
     Accepted,
@@ -32,11 +35,11 @@ from dialer.providers.protocols import (
     Refused,
 )
 from dialer.store import attempts as ledger
-from dialer.store import campaigns
+from dialer.store import placing as requests
 from dialer.store.attempts import CarrierIds, Held
 from dialer.store.carrier import lock_carrier, save_carrier
 from dialer.store.engine import Database, Tx
-from dialer.store.suppressions import suppressed_among
+from dialer.store.placing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -132,22 +135,40 @@ async def place(
     machine that stops just there makes it longer.
     """
     began = placing.monotonic()
-    request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id))
+    request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id), reads_clock=False)
     if request is None:
         if slots is not None and slot is not None:
             slots.add(slot)
         return
-    send_before, call = request
-    turn = _Turn(placing, send_before, slots, slot)
+    turn = _Turn(placing, request.send_before, slots, slot)
     if slots is not None:
         slots.ready_s.append(placing.monotonic() - began)
-    reply = await placing.carrier.place(call, turn.has_come)
+    reply = await placing.carrier.place(request.call, turn.has_come)
     turn.pass_on()
+    if isinstance(reply, Accepted) and await _is_accepted(placing.db, request, reply):
+        return
     # Only we know what the carrier said: it is worth waiting for the database.
     to_end = await placing.db.run(
         lambda tx: record_reply(tx, attempt_id, reply), patience_s=REPLY_KEPT_S
     )
     await end_calls(placing.db, placing.carrier, to_end)
+
+
+async def _is_accepted(db: Database, request: _Request, reply: Accepted) -> bool:
+    """Write down the usual reply; False leaves it, and whatever went wrong, to `record_reply`."""
+    try:
+        return await requests.accept(db, request.attempt, reply.request_uuid)
+    except (DatabaseAway, DBAPIError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was committed as about to be sent. ``send_before``: on the monotonic clock."""
+
+    attempt: Any
+    send_before: float
+    call: CallRequest
 
 
 @dataclass(slots=True)
@@ -206,39 +227,40 @@ async def _book_again(tx: Tx, before: float, *, ahead_s: float = 0.0, busy_s: fl
     return slot
 
 
-async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> tuple[float, CallRequest] | None:
+async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> _Request | None:
     """intended → placing under the line's lock, or refused; nothing if another moved it on."""
-    held = await ledger.hold(tx, attempt_id)
-    if held is None or held.attempt.state != AttemptState.INTENDED:
+    attempt = await requests.hold_intent(tx, attempt_id)
+    if attempt is None or attempt.state != AttemptState.INTENDED:
         return None
-    refusal = await why_not_now(tx, held, is_draining=placing.is_draining())
+    now = await requests.standing(tx, attempt)
+    refusal = _why_not(tx, attempt, attempt.line_holder, now, is_draining=placing.is_draining())
     if refusal is not None:
         log.info("intent_refused", extra={"attempt_id": attempt_id, "refusal": refusal.value})
+        held = await ledger.hold(tx, attempt_id)
+        assert held is not None
         await refuse(tx, held, refusal)
         return None
-    until = post_before(tx.now, held.attempt.window_ends_at)
-    attempt = await ledger.change(
-        tx,
-        held,
-        AttemptEvent.PLACE,
-        placing_at=tx.now,
-        placed_by=placing.name,
-        post_before=until,
-    )
-    definition = await campaigns.definition_of(tx, attempt.campaign_id, attempt.version)
-    call = call_request(attempt_id, attempt.phone, attempt.caller_id, definition, placing.urls)
-    return tx.read_at + (until - tx.now).total_seconds(), call
+    until = post_before(tx.now, attempt.window_ends_at)
+    await requests.start(tx, attempt, placed_by=placing.name, post_before=until)
+    call = call_request(attempt_id, attempt.phone, attempt.caller_id, now.definition, placing.urls)
+    return _Request(attempt, tx.read_at + (until - tx.now).total_seconds(), call)
 
 
-async def why_not_now(tx: Tx, held: Held, *, is_draining: bool = False) -> Refusal | None:
+async def why_not_now(tx: Tx, held: Held) -> Refusal | None:
     """Re-read what may have changed since the claim and decide again; None means go."""
-    attempt = held.attempt
+    now = await requests.standing(tx, held.attempt)
+    return _why_not(tx, held.attempt, held.line_holder, now)
+
+
+def _why_not(
+    tx: Tx, attempt: Any, line_holder: UUID | None, now: Standing, *, is_draining: bool = False
+) -> Refusal | None:
     found = Readiness(
         valid_until=attempt.valid_until,
         window_ends_at=attempt.window_ends_at,
-        holds_line=held.line_holder == attempt.id,
-        is_suppressed=bool(await suppressed_among(tx, [attempt.phone], attempt.campaign_id)),
-        campaign=(await campaigns.get(tx, attempt.campaign_id)).state,
+        holds_line=line_holder == attempt.id,
+        is_suppressed=now.is_suppressed,
+        campaign=now.campaign,
         is_test=attempt.is_test,
         is_draining=is_draining,
     )

@@ -67,7 +67,9 @@ _definitions: dict[bytes, Definition] = {}  # by the digest of their tables, whi
 _MOST_DEFINITIONS = 512
 
 
-async def _defined(tx: Tx, campaign_id: UUID, version: int, digest: bytes) -> Definition:
+async def definition_by_digest(
+    tx: Tx, campaign_id: UUID, version: int, digest: bytes
+) -> Definition:
     """Return the frozen definition of this digest; read and parsed once a process."""
     known = _definitions.get(digest)
     if known is None:
@@ -100,7 +102,7 @@ async def _read(tx: Tx, sql: str, *values: Any) -> list[Campaign]:
 
 async def of_row(tx: Tx, row: Any) -> Campaign:
     """Return the campaign of a row that has its version's ``sha256`` beside its own columns."""
-    return Campaign(row, await _defined(tx, row.id, row.version, row.sha256))
+    return Campaign(row, await definition_by_digest(tx, row.id, row.version, row.sha256))
 
 
 async def get(tx: Tx, campaign_id: UUID, *, lock: bool = False) -> Campaign:
@@ -151,7 +153,7 @@ async def definition_of(tx: Tx, campaign_id: UUID, version: int) -> Definition:
     )
     if not rows:
         raise NotFound(f"no version {version} of campaign {campaign_id}")
-    return await _defined(tx, campaign_id, version, rows[0].sha256)
+    return await definition_by_digest(tx, campaign_id, version, rows[0].sha256)
 
 
 async def add(tx: Tx, *, list_id: UUID, definition: Definition, name: str) -> UUID:

@@ -20,13 +20,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from sqlalchemy import event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
+from dialer.store.failures import DRIVER_ERRORS, cannot_connect, is_gone, must_rerun, wrapped
 from dialer.store.notify import Hints
 from dialer.store.rows import fetch
 
@@ -37,18 +38,8 @@ T = TypeVar("T")
 # One account is seeded; every table is keyed by it so that many can live side by side.
 ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
-RERUN_STATES = frozenset({"40P01", "40001"})  # deadlock, serialization failure (design §6.0)
 _MOST_RUNS = 6
 _LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
-_AWAY_CLASSES = ("08", "53", "57")  # connection, no room, the operator's doing
-#: What the driver raises; `Tx.fetch` and a commit turn it into SQLAlchemy's word for it.
-#: The last comes on a connection whose server has gone when the news of that is only half read.
-_DRIVER_ERRORS = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    asyncpg.InternalClientError,
-)
 _MOST_STALE = 100  # more than a pool holds
 _TURN_WITHIN_S = 30.0  # for a connection, when all are busy
 _ALL_BUSY = "all connections to the database are busy; try again"
@@ -163,8 +154,8 @@ class Tx:
         """
         try:
             return await fetch(self.driver, sql, values)
-        except _DRIVER_ERRORS as error:
-            raise _wrapped(error, self.driver) from error
+        except DRIVER_ERRORS as error:
+            raise wrapped(error, self.driver) from error
 
     async def execute(self, statement: Any, parameters: Any = None) -> Any:
         return await self.connection.execute(statement, parameters)
@@ -201,11 +192,25 @@ class Database:
         self._turns = asyncio.Semaphore(_most_connections(engine.pool.size()))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # To take one out of the pool costs as much as two statements: they are kept, ready.
+        self._ready: list[tuple[AsyncConnection, Any]] = []
+        event.listen(engine.sync_engine, "engine_disposed", self._drop_ready)
 
     @property
     def is_away(self) -> bool:
         """True from the first transaction that Postgres failed to the next that it served."""
         return self._away_since is not None
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
+        """Run one statement that is a transaction by itself, as `Tx.fetch` runs one of several."""
+        async with self._telling_if_away(), self._turn():
+            connection, driver = await self._take()
+            try:
+                return await fetch(driver, sql, values)
+            except DRIVER_ERRORS as error:
+                raise wrapped(error, driver) from error
+            finally:
+                await self._give_back(connection, driver)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -216,19 +221,25 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, *, reads_clock: bool = True) -> AsyncIterator[Tx]:
-        is_open = False
+        async with self._telling_if_away() as open_, self._begun() as (connection, driver):
+            tx = Tx(connection, driver, self.account_id, self.mark_of)
+            if reads_clock:
+                await tx.read_clock()
+            self._answered()
+            open_.set()
+            yield tx
+
+    @asynccontextmanager
+    async def _telling_if_away(self) -> AsyncIterator[asyncio.Event]:
+        """Raise `DatabaseAway` for what a server that is gone raises. What yields is to be set
+        once it has answered: from then on only the loss of the connection means that."""
+        is_open = asyncio.Event()
         try:
-            async with self._begun() as (connection, driver):
-                tx = Tx(connection, driver, self.account_id, self.mark_of)
-                if reads_clock:
-                    await tx.read_clock()
-                self._answered()
-                is_open = True
-                yield tx
+            yield is_open
         except PoolTimeout as error:
             raise DatabaseAway(_ALL_BUSY) from error
         except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
-            if not (is_gone(error) if is_open else _cannot_connect(error)):
+            if not (is_gone(error) if is_open.is_set() else cannot_connect(error)):
                 raise
             self._went_away(error)
             raise DatabaseAway("the database does not answer; start it, then try again") from error
@@ -254,15 +265,13 @@ class Database:
                 yield connection, driver
                 try:
                     await transaction.commit()
-                except _DRIVER_ERRORS as error:
-                    raise _wrapped(error, driver) from error
+                except DRIVER_ERRORS as error:
+                    raise wrapped(error, driver) from error
             except BaseException:
                 await _roll_back(driver, transaction)
                 raise
             finally:
-                if driver.is_closed() or driver.is_in_transaction():
-                    await connection.invalidate()  # nobody is given it again
-                await connection.close()
+                await self._give_back(connection, driver)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -276,22 +285,42 @@ class Database:
         finally:
             self._turns.release()
 
+    async def _give_back(self, connection: AsyncConnection, driver: Any) -> None:
+        if driver.is_closed() or driver.is_in_transaction():
+            await connection.invalidate()  # nobody is given it again
+            await connection.close()
+            return
+        if connection.in_transaction():  # in name: what SQLAlchemy ran in ours
+            await connection.rollback()
+        self._ready.append((connection, driver))
+
+    def _drop_ready(self, _: object) -> None:
+        ready, self._ready = self._ready, []
+        for connection, _driver in ready:
+            connection.sync_connection.invalidate()  # type: ignore[union-attr]
+            connection.sync_connection.close()  # type: ignore[union-attr]
+
+    async def _take(self) -> tuple[AsyncConnection, Any]:
+        if self._ready:
+            return self._ready.pop()
+        connection = await self._connections.connect()
+        return connection, (await connection.get_raw_connection()).driver_connection
+
     async def _open(self) -> tuple[AsyncConnection, Any, Any]:
-        """Take a connection of the pool and begin. One that the server has dropped meanwhile is
-        found out by that, and replaced: nothing was asked on it yet."""
+        """Take a connection and begin. One that the server has dropped meanwhile is found out by
+        that, and replaced: nothing was asked on it yet."""
         for turn in range(_MOST_STALE + 1):
-            connection = await self._connections.connect()
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+            connection, driver = await self._take()
             try:
                 transaction = driver.transaction()
                 await transaction.start()
             except BaseException as error:
                 await connection.invalidate()
                 await connection.close()
-                if not isinstance(error, _DRIVER_ERRORS):
+                if not isinstance(error, DRIVER_ERRORS):
                     raise
                 if turn == _MOST_STALE:
-                    raise _wrapped(error, driver) from error
+                    raise wrapped(error, driver) from error
             else:
                 return connection, driver, transaction
         raise AssertionError("unreachable")
@@ -338,55 +367,23 @@ class Database:
         await self.engine.dispose()
 
 
-def must_rerun(error: DBAPIError) -> bool:
-    """True when the same transaction, run again, may well succeed."""
-    return getattr(error.orig, "sqlstate", None) in RERUN_STATES
-
-
-def is_gone(error: BaseException) -> bool:
-    """True when the server went away, is stopping, or has no room: nothing that we did."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _sqlstate(error.orig)[:2] in _AWAY_CLASSES
-    # Of asyncpg; a carrier's are `ProviderError`.
-    return isinstance(error, ConnectionError | asyncpg.InternalClientError)
-
-
-def _cannot_connect(error: BaseException) -> bool:
-    """True for what may pass by itself: not for a wrong password or a database that is missing."""
-    if isinstance(error, asyncpg.PostgresError):
-        return _sqlstate(error)[:2] in _AWAY_CLASSES
-    return isinstance(error, OSError) or is_gone(error)  # a timeout is an OSError too
-
-
-def _sqlstate(error: BaseException | None) -> str:
-    return getattr(error, "sqlstate", None) or ""
-
-
 async def product_now(driver: Any, account_id: UUID) -> datetime:
     """Read the product clock: the database's own clock plus the stored offset (design §4)."""
     try:
         row = await driver.fetchrow(
             "SELECT clock_timestamp(), clock_offset_us FROM accounts WHERE id = $1", account_id
         )
-    except _DRIVER_ERRORS as error:
-        raise _wrapped(error, driver) from error
+    except DRIVER_ERRORS as error:
+        raise wrapped(error, driver) from error
     if row is None:
         raise Unavailable("the database has no account row; run `dialer db upgrade`")
     clock: datetime = row[0]
     return clock + timedelta(microseconds=row[1])
 
 
-def _wrapped(error: BaseException, driver: Any) -> DBAPIError:
-    """Return the driver's error as SQLAlchemy's, without parameters: they hold phone numbers."""
-    is_about_keys = isinstance(error, asyncpg.IntegrityConstraintViolationError)
-    kind = IntegrityError if is_about_keys else DBAPIError
-    is_lost = driver.is_closed() or isinstance(error, asyncpg.InternalClientError)
-    return kind(None, None, error, hide_parameters=True, connection_invalidated=is_lost)
-
-
 async def _roll_back(driver: Any, transaction: Any) -> None:
     """Undo what is left of a transaction that failed; a lost connection has done so itself."""
     if driver.is_closed() or not driver.is_in_transaction():
         return
-    with suppress(*_DRIVER_ERRORS):
+    with suppress(*DRIVER_ERRORS):
         await transaction.rollback()

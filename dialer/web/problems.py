@@ -25,7 +25,7 @@ from dialer.errors import (
     Unavailable,
     UsageError,
 )
-from dialer.store.engine import is_gone, must_rerun
+from dialer.store.failures import is_gone, must_rerun
 from dialer.web.fields import explain
 
 log = logging.getLogger(__name__)

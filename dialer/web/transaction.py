@@ -25,7 +25,8 @@ from dialer.store.access import (
     scopes_of,
     store_reply,
 )
-from dialer.store.engine import Tx, must_rerun
+from dialer.store.engine import Tx
+from dialer.store.failures import must_rerun
 from dialer.web.context import Context
 from dialer.web.problems import MEDIA_TYPE, RERUN, of_error, problem, response
 

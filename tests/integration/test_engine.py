@@ -17,15 +17,13 @@ from dialer.errors import DatabaseAway, Unavailable
 from dialer.store.admin_log import note
 from dialer.store.engine import (
     ACCOUNT_ID,
-    RERUN_STATES,
     Database,
     Tx,
     asyncpg_url,
     create_engine,
-    is_gone,
-    must_rerun,
     product_now,
 )
+from dialer.store.failures import RERUN_STATES, is_gone, must_rerun
 from dialer.store.tables import accounts, admin_log, carrier_accounts
 
 CLOCK = sa.select(sa.func.clock_timestamp())
