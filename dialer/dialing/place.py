@@ -54,7 +54,11 @@ class CallbackUrls:
     keys: Keys
 
     def of(self, attempt_id: UUID, kind: str) -> str:
-        return f"{self.public_url}/plivo/{attempt_id}/{self.keys.mac_of(attempt_id)}/{kind}"
+        return f"{self.base(attempt_id)}/{kind}"
+
+    def base(self, attempt_id: UUID) -> str:
+        """What the addresses of an attempt begin with."""
+        return f"{self.public_url}/plivo/{attempt_id}/{self.keys.mac_of(attempt_id)}"
 
     def stream_of(self, attempt_id: UUID) -> str:
         """The WebSocket's address: the same with http → ws."""
@@ -271,17 +275,18 @@ def call_request(
     attempt_id: UUID, phone: str, caller_id: str, definition: Definition, urls: CallbackUrls
 ) -> CallRequest:
     """Return what the carrier is asked for."""
+    base = urls.base(attempt_id)
     return CallRequest(
         to=phone,
         from_=caller_id,
-        answer_url=urls.of(attempt_id, "answer"),
-        ring_url=urls.of(attempt_id, "ring"),
-        hangup_url=urls.of(attempt_id, "hangup"),
-        fallback_url=urls.of(attempt_id, "fallback"),
+        answer_url=f"{base}/answer",
+        ring_url=f"{base}/ring",
+        hangup_url=f"{base}/hangup",
+        fallback_url=f"{base}/fallback",
         ring_timeout_s=definition.dialing.ring_timeout_s,
         time_limit_s=_time_limit_s(definition),
         machine_detection=_machine_detection(definition),
-        machine_url=urls.of(attempt_id, "machine"),
+        machine_url=f"{base}/machine",
     )
 
 

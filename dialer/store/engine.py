@@ -203,14 +203,18 @@ class Database:
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run one statement that is a transaction by itself, as `Tx.fetch` runs one of several."""
-        async with self._telling_if_away(), self._turn():
-            connection, driver = await self._take()
+        async with self._telling_if_away():
+            await self._turn()
             try:
-                return await fetch(driver, sql, values)
-            except DRIVER_ERRORS as error:
-                raise wrapped(error, driver) from error
+                connection, driver = await self._take()
+                try:
+                    return await fetch(driver, sql, values)
+                except DRIVER_ERRORS as error:
+                    raise wrapped(error, driver) from error
+                finally:
+                    await self._give_back(connection, driver)
             finally:
-                await self._give_back(connection, driver)
+                self._turns.release()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -259,7 +263,8 @@ class Database:
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
         """Hold a connection in a transaction of the driver's; commit at the end."""
-        async with self._turn():
+        await self._turn()
+        try:
             connection, driver, transaction = await self._open()
             try:
                 yield connection, driver
@@ -272,18 +277,19 @@ class Database:
                 raise
             finally:
                 await self._give_back(connection, driver)
+        finally:
+            self._turns.release()
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self) -> None:
+        """Take a turn, which whoever took it gives back."""
+        if not self._turns.locked():  # mostly; a time limit costs as much as all of the rest
+            await self._turns.acquire()
+            return
         try:
             async with asyncio.timeout(_TURN_WITHIN_S):
                 await self._turns.acquire()
         except TimeoutError as error:
             raise DatabaseAway(_ALL_BUSY) from error
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     async def _give_back(self, connection: AsyncConnection, driver: Any) -> None:
         if driver.is_closed() or driver.is_in_transaction():
