@@ -90,6 +90,8 @@ async def append(tx: Tx, key: bytes, head: Head, decided: Decisions) -> None:
     just correcting is passed over: a pass must not wait for it with all its locks, and the next
     choice is as good.
     """
+    if not decided.rows and not decided.put_off:
+        return
     bodies = [row["body"] for row in decided.rows]
     hashes = []
     previous = head.hash
