@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import gc
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -30,7 +34,41 @@ hypothesis.settings.load_profile("suite")
 _AUTOVACUUM_WITHIN_S = 20.0
 _ROOM = 2 * 1024**3  # bytes; three servers take a third of it
 
+# The longest takes 70 s where the machine has nothing else to do. 0: as long as they like.
+_TEST_LIMIT_S = float(os.environ.get("TEST_LIMIT_S", str(240 * _EFFORT)))
+_SAID_AGAIN_AFTER_S = 60  # to a test that took it for a failure of its own, and to what cleans up
+
 NewDatabase = Callable[[], Awaitable[str]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect without collecting garbage: what is made stays, and is not walked again later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """End a test that hangs, its fixtures included, rather than the whole run with it."""
+
+    def too_long(*_: object) -> None:
+        faulthandler.dump_traceback(sys.__stderr__, all_threads=True)
+        with suppress(RuntimeError):  # no loop runs
+            for task in asyncio.all_tasks():
+                task.print_stack()
+        pytest.fail(f"not over within {_TEST_LIMIT_S:.0f} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, _TEST_LIMIT_S, _SAID_AGAIN_AFTER_S)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @pytest.fixture(scope="session")
