@@ -42,6 +42,7 @@ class RecoveryBounds:
     first_absence: float = 45.0  # the first absence counts only this long after placing
     absence: float = 30.0  # two absences at least this far apart make never_placed
     lookup: float = 20.0  # a live attempt silent this long is looked up at the carrier
+    late: float = 3600.0  # an end that had to be supposed is looked up this long
     cdr_slack: float = 120.0  # a finished call begun longer than this before placing is another
     queued: float = 5.0  # in the carrier's queue longer than this: taken out, never rung
     requests: float = 300.0  # REST requests the carrier takes of the account in 5 s

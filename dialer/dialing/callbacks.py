@@ -18,6 +18,7 @@ from dialer.dialing.costs import costs_of
 from dialer.dialing.optout import suppress
 from dialer.dialing.settle import (
     call_back,
+    correct_end,
     counts,
     end_call,
     establish,
@@ -186,19 +187,6 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
         "talk_s": hangup.duration_s if was_answered else 0,
         "cost_usd": hangup.cost_usd,
     }
-    if held.attempt.state == AttemptState.ENDED:
-        # Recovery was first: keep its verdict, add what only the callback knows.
-        late = {k: v for k, v in values.items() if getattr(held.attempt, k) is None}
-        late |= await costs_of(tx, held.attempt, late.get("cost_usd", held.attempt.cost_usd))
-        await ledger.change(tx, held, **late)
-        return
-    was_cancelled = held.attempt.queue_cancelled_at is not None and is_cancel(hangup.hangup_code)
-    state = AttemptState(held.attempt.state)
-    if was_dropped(state, was_answered=was_answered, was_cancelled=was_cancelled):
-        if state is not AttemptState.NEVER_PLACED:  # else recovery was first
-            await give_up(tx, held)
-        return
-    await _reopen_if_given_up(tx, held, AttemptEvent.HANG_UP)
     facts = HangupFacts(
         code=hangup.hangup_code,
         cause=hangup.hangup_cause,
@@ -207,7 +195,25 @@ async def _on_hangup(tx: Tx, heard: Heard, form: Form) -> None:
         was_answered=was_answered,
         is_machine=held.attempt.is_machine or bool(hangup.is_machine),
     )
+    if held.attempt.state == AttemptState.ENDED:
+        if not await correct_end(tx, held, facts, **values):
+            await _add_what_is_new(tx, held, values)
+        return
+    was_cancelled = held.attempt.queue_cancelled_at is not None and is_cancel(hangup.hangup_code)
+    state = AttemptState(held.attempt.state)
+    if was_dropped(state, was_answered=was_answered, was_cancelled=was_cancelled):
+        if state is not AttemptState.NEVER_PLACED:  # else recovery was first
+            await give_up(tx, held)
+        return
+    await _reopen_if_given_up(tx, held, AttemptEvent.HANG_UP)
     await end_call(tx, held, facts, **values)
+
+
+async def _add_what_is_new(tx: Tx, held: Held, values: dict[str, Any]) -> None:
+    """Recovery was first, with the carrier's record: keep it, add what only the callback knows."""
+    late = {k: v for k, v in values.items() if getattr(held.attempt, k) is None}
+    late |= await costs_of(tx, held.attempt, late.get("cost_usd", held.attempt.cost_usd))
+    await ledger.change(tx, held, **late)
 
 
 async def _on_machine(tx: Tx, heard: Heard, form: Form) -> None:

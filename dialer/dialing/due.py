@@ -127,11 +127,14 @@ def refusal_of(attempt: Any) -> Refusal | None:
 
 
 def is_cut_off(attempt: Any) -> bool:
-    """True if we ended the call while it rang: its lead is given back, and nothing was tried."""
+    """True if we ended the call before it was answered: its lead is given back, and nothing was
+    tried. That we took it out of the carrier's queue may be learned only after it had to be given
+    an end."""
     if attempt.state != AttemptState.ENDED:
         return False
+    was_unrung = attempt.queue_cancelled_at is not None and attempt.rang_at is None
     return was_cut_off(
         Outcome(attempt.outcome),
         was_answered=attempt.answered_at is not None,
-        was_asked_to_end=attempt.hang_up_asked_at is not None,
+        was_asked_to_end=attempt.hang_up_asked_at is not None or was_unrung,
     )

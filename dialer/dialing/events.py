@@ -13,8 +13,11 @@ from dialer.store.outbox import tell
 from dialer.store.tables import leads
 
 
-async def tell_call_ended(tx: Tx, attempt: Any) -> None:
-    """One event a call, when its end is first known; costs that come later are in the results."""
+async def tell_call_ended(tx: Tx, attempt: Any, *, is_correction: bool = False) -> None:
+    """One event a call, when its end is first known; costs that come later are in the results.
+
+    An end that had to be supposed says so, and a second event corrects it once the carrier tells.
+    """
     await tell(
         tx,
         "call.ended",
@@ -25,6 +28,8 @@ async def tell_call_ended(tx: Tx, attempt: Any) -> None:
             "external_id": (await _lead(tx, attempt.lead_id)).external_id,
             "is_test": attempt.is_test,
             "outcome": attempt.outcome,
+            "is_supposed": attempt.end_supposed_at is not None,
+            "is_correction": is_correction,
             "disposition": attempt.disposition,
             "hangup_code": attempt.hangup_code,
             "hangup_cause": attempt.hangup_cause,

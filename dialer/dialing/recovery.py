@@ -11,21 +11,23 @@ from uuid import UUID
 
 from sqlalchemy import and_, or_, select, update
 
+from dialer.dialing.late_ends import correct_supposed, lease_supposed
 from dialer.dialing.place import why_not_now
 from dialer.dialing.search import (
     NOT_ASKED,
     UNCLEAR,
     Sighting,
+    facts_of,
     ids_of,
     search,
     sight_silent,
+    values_of,
 )
-from dialer.dialing.settle import end_call, give_up, lock_to_pause, refuse
+from dialer.dialing.settle import end_call, end_unseen, give_up, lock_to_pause, refuse
 from dialer.domain.absence import EVENT_OF_SIGHT, Absence, event_of_absence, judge_absence
 from dialer.domain.attempt import (
     AttemptEvent,
     AttemptState,
-    HangupFacts,
     Refusal,
     is_cancel,
     was_dropped,
@@ -56,6 +58,7 @@ async def recover(db: Database, carrier: CallControl, bounds: RecoveryBounds) ->
     moved += await _doubt_silent_placings(db, bounds)
     moved += await _find_ambiguous(db, carrier, bounds)
     moved += await _look_up_live(db, carrier, bounds)
+    moved += await _look_up_supposed(db, carrier, bounds)
     return moved
 
 
@@ -146,6 +149,12 @@ async def _look_up_live(db: Database, carrier: CallControl, bounds: RecoveryBoun
         return await _resolve(db, bounds, row, await sight_silent(db, carrier, bounds, row))
 
     return await _each(rows, find)
+
+
+async def _look_up_supposed(db: Database, carrier: CallControl, bounds: RecoveryBounds) -> int:
+    """Ends that had to be supposed: their records may have come meanwhile."""
+    rows = await lease_supposed(db, bounds)
+    return await _each(rows, lambda row: correct_supposed(db, carrier, bounds, row))
 
 
 async def _lease(
@@ -244,14 +253,14 @@ async def _apply(tx: Tx, bounds: RecoveryBounds, seen: Any, sighting: Sighting) 
 
 async def _end(tx: Tx, held: Held, call: CarrierCall, ids: dict[str, Any]) -> None:
     """Write down the carrier's record of the call."""
-    facts = _facts(held, call)
+    facts = facts_of(held.attempt, call)
     was_cancelled = held.attempt.queue_cancelled_at is not None and is_cancel(facts.code)
     state = AttemptState(held.attempt.state)
     if was_dropped(state, was_answered=facts.was_answered, was_cancelled=was_cancelled):
         await ledger.change(tx, held, **ids)
         await give_up(tx, held)
     else:
-        await end_call(tx, held, facts, **ids, **_record(call))
+        await end_call(tx, held, facts, **ids, **values_of(call))
 
 
 async def _count_absence(tx: Tx, held: Held, bounds: RecoveryBounds, *, asked_at: datetime) -> int:
@@ -276,30 +285,6 @@ async def _count_absence(tx: Tx, held: Held, bounds: RecoveryBounds, *, asked_at
     log.warning("attempt_absent", extra={"attempt_id": attempt.id, "state": attempt.state})
     if event_of_absence(state) is AttemptEvent.FIND_ABSENT:
         await give_up(tx, held)
-    else:  # accepted once, known nowhere now: it ended, and nobody can say how
-        unknown = HangupFacts(
-            None, None, None, None, attempt.answered_at is not None, attempt.is_machine
-        )
-        await end_call(tx, held, unknown)
+    else:
+        await end_unseen(tx, held)
     return 1
-
-
-def _facts(held: Held, call: CarrierCall) -> HangupFacts:
-    was_answered = (
-        held.attempt.answered_at is not None or call.answered_at is not None or bool(call.bill_s)
-    )
-    return HangupFacts(
-        code=call.hangup_code,
-        cause=call.hangup_cause,
-        status=None,
-        source=call.hangup_source,
-        was_answered=was_answered,
-        is_machine=held.attempt.is_machine,
-    )
-
-
-def _record(call: CarrierCall) -> dict[str, Any]:
-    values: dict[str, Any] = {"cost_usd": call.cost_usd, "talk_s": call.bill_s}
-    if call.answered_at is not None:
-        values["answered_at"] = call.answered_at
-    return values

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from dialer.domain.attempt import HangupFacts
 from dialer.errors import OverBudget, ProviderError
 from dialer.providers.protocols import CallControl, CarrierCall
 from dialer.settings import RecoveryBounds
@@ -93,6 +94,29 @@ async def _by_number(
         if not known and (call.begun_at is None or call.begun_at >= begun_after):
             return Sighting("finished", call, call.call_uuid)
     return ABSENT
+
+
+def facts_of(attempt: Any, call: CarrierCall) -> HangupFacts:
+    """Return how a call ended, by the carrier's record of it."""
+    was_answered = (
+        attempt.answered_at is not None or call.answered_at is not None or bool(call.bill_s)
+    )
+    return HangupFacts(
+        code=call.hangup_code,
+        cause=call.hangup_cause,
+        status=None,
+        source=call.hangup_source,
+        was_answered=was_answered,
+        is_machine=attempt.is_machine,
+    )
+
+
+def values_of(call: CarrierCall) -> dict[str, Any]:
+    """Return the columns that a record of a call fills."""
+    values: dict[str, Any] = {"cost_usd": call.cost_usd, "talk_s": call.bill_s}
+    if call.answered_at is not None:
+        values["answered_at"] = call.answered_at
+    return values
 
 
 def _live(call: CarrierCall) -> Sighting:

@@ -24,6 +24,7 @@ from dialer.domain.attempt import (
 from dialer.domain.breakers import Reason
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition
+from dialer.domain.late_end import decides_anew, recounted
 from dialer.domain.retry import (
     DOUBLING,
     EnrolmentState,
@@ -33,8 +34,8 @@ from dialer.domain.retry import (
     owes_callback,
     priority_after,
 )
-from dialer.store import campaigns, carrier, enrolments, lines
-from dialer.store.attempts import Held, change, has_reached_person
+from dialer.store import campaigns, carrier, enrolments, lines, spending
+from dialer.store.attempts import Held, change, has_reached_person, newer_than
 from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 
@@ -60,7 +61,6 @@ async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> Non
 
     Who hung up before the person they were handed to had answered is to be called by one.
     """
-    outcome = outcome_of(facts)
     if held.attempt.has_transfer_leg and not await has_reached_person(tx, held.attempt.id):
         await establish(tx, held, Disposition.CALLBACK)
     cost_usd = values.get("cost_usd", held.attempt.cost_usd)
@@ -69,11 +69,8 @@ async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> Non
         held,
         AttemptEvent.HANG_UP,
         ended_at=tx.now,
-        outcome=outcome,
-        hangup_code=facts.code,
-        hangup_cause=facts.cause,
-        hangup_source=facts.source,
         has_transfer_leg=False,
+        **_how(facts),
         **await costs_of(tx, held.attempt, cost_usd),
         **values,
     )
@@ -82,6 +79,55 @@ async def end_call(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> Non
         await hold_account(tx, Reason.NO_CREDIT, asked_at=attempt.placing_at)
     await tell_call_ended(tx, attempt)
     await settle_lead(tx, held)
+
+
+def _how(facts: HangupFacts) -> dict[str, Any]:
+    return {
+        "outcome": outcome_of(facts),
+        "hangup_code": facts.code,
+        "hangup_cause": facts.cause,
+        "hangup_source": facts.source,
+    }
+
+
+async def end_unseen(tx: Tx, held: Held) -> None:
+    """Accepted once, known nowhere now: it ended, and how is supposed until the carrier says."""
+    attempt = held.attempt
+    unknown = HangupFacts(
+        None, None, None, None, attempt.answered_at is not None, attempt.is_machine
+    )
+    await end_call(tx, held, unknown, end_supposed_at=tx.now)
+
+
+async def correct_end(tx: Tx, held: Held, facts: HangupFacts, **values: Any) -> bool:
+    """The carrier says how a call ended whose end was supposed; False if that is no news.
+
+    Once: what was told is never overwritten. What is unknown in ``values`` is left as it is.
+    """
+    supposed = held.attempt
+    if supposed.end_supposed_at is None or not facts.says_how:
+        return False
+    did = counts(supposed)
+    values = {name: value for name, value in values.items() if value is not None}
+    cost_usd = values.get("cost_usd", supposed.cost_usd)
+    attempt = await change(
+        tx,
+        held,
+        end_supposed_at=None,
+        **_how(facts),
+        **await costs_of(tx, supposed, cost_usd),
+        **values,
+    )
+    log.warning(
+        "end_corrected",
+        extra={"attempt_id": attempt.id, "was": supposed.outcome, "outcome": attempt.outcome},
+    )
+    await spending.amend(tx, supposed, attempt)
+    if facts.code == OUT_OF_CREDIT_CODE:
+        await hold_account(tx, Reason.NO_CREDIT, asked_at=attempt.placing_at)
+    await tell_call_ended(tx, attempt, is_correction=True)
+    await _settle_anew(tx, held, did)
+    return True
 
 
 async def refuse(tx: Tx, held: Held, refusal: Refusal) -> None:
@@ -108,12 +154,35 @@ async def settle_lead(tx: Tx, held: Held) -> None:
     # A test call, or a call that a newer attempt has overtaken, decides nothing about the lead.
     if attempt.is_test or lead.last_attempt_id != attempt.id:
         return
-    campaign = await campaigns.get(tx, attempt.campaign_id)
     was_counted = lead.state != EnrolmentState.CALLING
-    attempts = lead.attempts + (0 if was_counted else counts(attempt))
+    await _move_on(tx, held, lead.attempts + (0 if was_counted else counts(attempt)))
+
+
+async def _settle_anew(tx: Tx, held: Held, did: int) -> None:
+    """Make good what a supposed end, that counted ``did``, made of the lead (`late_end`)."""
+    attempt, lead = held.attempt, held.enrolment
+    if attempt.is_test:
+        return
+    is_newest = lead.last_attempt_id == attempt.id
+    newer = 0 if is_newest else sum(map(counts, await newer_than(tx, attempt)))
+    attempts = recounted(lead.attempts, newer=newer, did=did, does=counts(attempt))
+    established = None if attempt.disposition is None else Disposition(attempt.disposition)
+    state = EnrolmentState(lead.state)
+    if decides_anew(is_newest=is_newest, lead=state, established=established):
+        await _move_on(tx, held, attempts)
+    elif attempts != lead.attempts:
+        await enrolments.save_many(tx, [{"id": lead.id, "attempts": attempts}])
+        held.enrolment = await enrolments.lock_one(tx, lead.id)
+
+
+async def _move_on(tx: Tx, held: Held, attempts: int) -> None:
+    """Write the lead's next step; ``attempts`` counts this one."""
+    attempt, lead = held.attempt, held.enrolment
+    campaign = await campaigns.get(tx, attempt.campaign_id)
     step = await _next_step(tx, held, attempts, campaign)
-    if step.state is EnrolmentState.WAITING and campaign.state in _INSTEAD_OF_WAITING:
-        step = NextStep(_INSTEAD_OF_WAITING[campaign.state])
+    over = _INSTEAD_OF_WAITING.get(campaign.state)
+    if step.state is EnrolmentState.WAITING and over is not None:
+        step = NextStep(over, disposition=lead.disposition if lead.state == over else None)
     row = {
         "id": lead.id,
         "attempts": attempts,
@@ -122,7 +191,8 @@ async def settle_lead(tx: Tx, held: Held) -> None:
     }
     await enrolments.save_one(tx, row)
     known = (lead.state, lead.disposition)
-    if step.disposition is not None and known != (step.state, step.disposition):
+    is_told = step.disposition is not None or lead.disposition is not None
+    if is_told and known != (step.state, step.disposition):
         await tell_disposition(tx, attempt, step)
     held.enrolment = await enrolments.lock_one(tx, lead.id)
 
@@ -171,6 +241,7 @@ async def _next_step(tx: Tx, held: Held, attempts: int, campaign: Campaign) -> N
             now=tx.now,
             ends_at=ends_at,
             calendar=calendar,
+            ended_at=attempt.ended_at,
         )
     if refusal is Refusal.SUPPRESSED:
         return NextStep(EnrolmentState.BLOCKED, blocked_code="INTERNAL_OPT_OUT")

@@ -33,7 +33,8 @@ class AttemptState(StrEnum):
     """Answered; the answer document was served. The hangup callback ends it, recovery asks."""
     ENDED = "ended"
     """Final. The outcome says how. Late callbacks may still add facts, never another ring.
-    Recovery leaves it alone."""
+    Recovery leaves it alone, unless it had to suppose the end (``end_supposed_at``): then it
+    looks for the carrier's record, ever more rarely, for an hour (see `domain.late_end`)."""
     REFUSED = "refused"
     """Final: nothing rang. ``refusal`` says why. Only a signed callback, which proves us wrong,
     reopens it. Recovery leaves it alone."""
@@ -173,6 +174,11 @@ class HangupFacts:
     source: str | None
     was_answered: bool
     is_machine: bool
+
+    @property
+    def says_how(self) -> bool:
+        """False where nothing but the end itself is known: the outcome is supposed."""
+        return any(word is not None for word in (self.code, self.cause, self.status))
 
 
 O = Outcome  # noqa: E741 - the table below reads as one column of outcomes

@@ -79,8 +79,10 @@ def after_call(
     now: datetime,
     ends_at: datetime | None,
     calendar: Calendar = ANY_TIME,
+    ended_at: datetime | None = None,
 ) -> NextStep:
     """Decide after an ended call. ``attempts`` counts it; ``disposition`` is what it established.
+    ``ended_at``: from when its pause counts, where the news of its end come later; None: now.
 
     A talk that established something is final. An agreed callback waits for its minute, or for
     the first after it at which the lead may be called, and one past the campaign's end is handed
@@ -95,7 +97,8 @@ def after_call(
         return NextStep(EnrolmentState.DONE, disposition=disposition)
     delay = plan.delay_after(outcome, attempts)
     if delay is not None:
-        due = next_try(now + delay, plan.spread, calendar, ends_at=ends_at)
+        due = max(now, (ended_at or now) + delay)
+        due = next_try(due, plan.spread, calendar, ends_at=ends_at)
         if ends_at is None or due < ends_at:
             return NextStep(EnrolmentState.WAITING, due)
     if outcome is Outcome.COMPLETED:

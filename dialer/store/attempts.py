@@ -223,6 +223,19 @@ async def has_reached_person(tx: Tx, attempt_id: UUID) -> bool:
     return found is not None
 
 
+async def newer_than(tx: Tx, attempt: Any) -> Sequence[Any]:
+    """Return the later attempts of the attempt's lead, unlocked, without test calls."""
+    rows: Sequence[Any] = await tx.all(
+        select(attempts).where(
+            a.account_id == tx.account_id,
+            a.enrolment_id == attempt.enrolment_id,
+            a.id > attempt.id,
+            a.is_test.is_(False),
+        )
+    )
+    return rows
+
+
 async def in_states(
     tx: Tx, states: Sequence[AttemptState], *, before: datetime | None = None, limit: int = 200
 ) -> Sequence[Any]:

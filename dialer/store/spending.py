@@ -60,6 +60,26 @@ async def add_up(tx: Tx, campaign_id: UUID) -> None:
         await tx.execute(update(spending).where(*mine).values(**values))
 
 
+async def amend(tx: Tx, before: Any, after: Any) -> None:
+    """Put the kept sum right where it holds a call whose cost has changed. before, after: its row.
+
+    The sum is locked first: whoever adds up meanwhile reads the call before it is amended or after
+    that is committed, and knows which.
+    """
+    row = await _kept(tx, after.campaign_id, lock=True)
+    if row is None or after.ended_at > row.upto:
+        return
+    was, now = before.known_cost_usd or 0, after.known_cost_usd or 0
+    unknown = (after.total_cost_usd is None) - (before.total_cost_usd is None)
+    values = {
+        "known_usd": row.known_usd + now - was,
+        "dearest_usd": max((one for one in (row.dearest_usd, now) if one), default=None),
+        "unknown": row.unknown + unknown,
+    }
+    mine = (s.account_id == tx.account_id, s.campaign_id == after.campaign_id)
+    await tx.execute(update(spending).where(*mine).values(**values))
+
+
 async def _kept(tx: Tx, campaign_id: UUID, *, lock: bool = False) -> Any:
     query = select(spending).where(s.account_id == tx.account_id, s.campaign_id == campaign_id)
     return await tx.one_or_none(query.with_for_update(key_share=True) if lock else query)

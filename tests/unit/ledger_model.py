@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dialer.dialing.settle import counts
 from dialer.domain.attempt import (
     FINAL,
     AttemptEvent,
@@ -34,6 +35,7 @@ from tests.unit.ledger_transactions import (
     refuse,
     repairs,
     sight,
+    true_end,
     unwant,
 )
 from tests.unit.ledger_world import (
@@ -67,7 +69,7 @@ def steps(world: World, rules: Rules, scope: Scope) -> Iterator[Step]:
         yield from placing(world, rules, index, attempt)
         yield from _carrier(world, scope, index, attempt)
         for kind in attempt.told:
-            told = callback(world, index, kind)
+            told = callback(world, rules, index, kind)
             yield f"callback {kind} of {index}, to come again", told
             yield f"callback {kind} of {index}", untold(told, index, kind)
             yield f"callback {kind} of {index} is lost", untold(world, index, kind)
@@ -104,6 +106,11 @@ def _carrier(world: World, scope: Scope, index: int, attempt: Attempt) -> Iterat
                 yield f"{index} ends", end_at_carrier(world, index, number, call)
             case "gone":
                 yield f"the record of {index} appears", put("finished")
+                # It proves nothing of a call that the carrier never confirmed (design §6.4).
+                if attempt.state in (S.PLACED, S.RINGING, S.IN_CALL):
+                    yield f"the record of {index} is late", put("late")
+            case "late":
+                yield f"the record of {index} appears late", put("finished")
 
 
 def _people(world: World) -> Iterator[Step]:
@@ -185,7 +192,8 @@ def settles(world: World, rules: Rules, known: set[World]) -> None:
 
 
 def _progressed(world: World) -> World:
-    """Let every call take its course: it rings, nobody answers, its record appears."""
+    """Let every call take its course: it rings, nobody answers, its record appears; a late one
+    when the attempt had to be given an end without it."""
     course = {
         "on_the_way": "unlisted",
         "unlisted": "queued",
@@ -196,7 +204,10 @@ def _progressed(world: World) -> World:
     }
     for index, attempt in enumerate(world.attempts):
         for number, call in enumerate(attempt.calls):
-            if (place := course.get(call.place)) is not None:
+            place = course.get(call.place)
+            if call.place == "late" and attempt.state is S.ENDED:
+                place = "finished"
+            if place is not None:
                 rang = call.rang or place == "ringing"
                 world = with_call(world, index, number, call._replace(place=place, rang=rang))
     return world
@@ -228,3 +239,9 @@ def _check_end(world: World) -> None:
         was_taken = any(call.place == "finished" for call in attempt.calls)
         if attempt.state is S.ENDED and not was_taken:
             raise Broken("5: the ledger has the end of a call that never was")
+        if attempt.state is S.ENDED and attempt.outcome is not true_end(attempt)[1]:
+            raise Broken(f"5: the ledger says {attempt.outcome} and the carrier another end")
+    for number, lead in enumerate(world.leads):
+        counted = sum(counts(attempt) for attempt in world.attempts if attempt.lead == number)
+        if lead.attempts != counted:
+            raise Broken(f"5: a lead counts {lead.attempts} attempts and made {counted}")

@@ -13,6 +13,7 @@ from dialer.domain.attempt import (
     AttemptState,
     Disposition,
     HangupFacts,
+    Outcome,
     Refusal,
     decides_lead,
     gives_way,
@@ -139,21 +140,21 @@ def record_reply(world: World, rules: Rules, index: int, reply: str) -> World:
         return world
 
 
-def callback(world: World, index: int, kind: str) -> World:
+def callback(world: World, rules: Rules, index: int, kind: str) -> World:
     """Take in one callback, as `dialing.callbacks` does."""
     attempt = world.attempts[index]
     if kind == "hangup":
-        return _hear_end(world, index)
+        return _hear_end(world, rules, index)
     event = E.RING if kind == "ring" else E.ANSWER
     world = move(_reopen(world, index, event), index, event)
     world = with_(world, index, is_named=True)
     return world if kind == "ring" else with_(world, index, answered_at=attempt.answered_at or NOW)
 
 
-def _hear_end(world: World, index: int) -> World:
+def _hear_end(world: World, rules: Rules, index: int) -> World:
     attempt = world.attempts[index]
     if attempt.state is S.ENDED:
-        return with_(world, index, is_named=True)
+        return correct_end(with_(world, index, is_named=True), rules, index)
     answered = attempt.answered_at is not None or any(call.answered for call in attempt.calls)
     if was_dropped(attempt.state, was_answered=answered, was_cancelled=attempt.is_dequeued):
         return world if attempt.state is S.NEVER_PLACED else give_up(world, index)
@@ -178,12 +179,49 @@ def _reopen(world: World, index: int, event: E) -> World:
     return with_(world, index, refusal=None, outcome=None)
 
 
-def end_call(world: World, index: int, *, answered: bool) -> World:
-    was_cancelled = any(call.cancelled for call in world.attempts[index].calls)
+def true_end(attempt: Attempt, *, answered: bool | None = None) -> tuple[int, Outcome]:
+    """Return how the carrier says that the call ended."""
+    if answered is None:
+        answered = attempt.answered_at is not None or any(call.answered for call in attempt.calls)
+    was_cancelled = any(call.cancelled for call in attempt.calls)
     code = 4000 if answered else 1000 if was_cancelled else 3000
-    outcome = outcome_of(HangupFacts(code, None, None, None, answered, False))
+    return code, outcome_of(HangupFacts(code, None, None, None, answered, False))
+
+
+def end_call(world: World, index: int, *, answered: bool) -> World:
+    code, outcome = true_end(world.attempts[index], answered=answered)
     world = with_(move(world, index, E.HANG_UP), index, outcome=outcome, hangup_code=code)
     return _settle(_free_line(world, index), index)
+
+
+def _end_unseen(world: World, index: int) -> World:
+    answered = world.attempts[index].answered_at is not None
+    outcome = outcome_of(HangupFacts(None, None, None, None, answered, False))
+    world = with_(move(world, index, E.HANG_UP), index, outcome=outcome, is_supposed=True)
+    return _settle(_free_line(world, index), index)
+
+
+def correct_end(world: World, rules: Rules, index: int) -> World:
+    """Write down the true end in place of a supposed one, as `settle.correct_end` does."""
+    attempt = world.attempts[index]
+    if not attempt.is_supposed or not rules.hears_late_news:
+        return world
+    did = counts(attempt)
+    code, outcome = true_end(attempt)
+    world = with_(world, index, outcome=outcome, hangup_code=code, is_supposed=False)
+    attempt, lead = world.attempts[index], world.leads[attempt.lead]
+    newer = [each for each in world.attempts[index + 1 :] if each.lead == attempt.lead]
+    count = rules.recounted(
+        lead.attempts, newer=sum(map(counts, newer)), did=did, does=counts(attempt)
+    )
+    is_newest = lead.newest == index
+    if rules.decides_anew(is_newest=is_newest, lead=lead.state, established=_established(attempt)):
+        return _move_on(world, index, count)
+    return with_lead(world, attempt.lead, lead._replace(attempts=count))
+
+
+def _established(attempt: Attempt) -> Disposition | None:
+    return Disposition.CONFIRMED if attempt.answered_at else None
 
 
 def refuse(world: World, index: int, refusal: Refusal) -> World:
@@ -215,10 +253,16 @@ def _settle(world: World, index: int) -> World:
     if lead.newest != index:
         return world
     count = lead.attempts + (counts(attempt) if lead.state is L.CALLING else 0)
+    return _move_on(world, index, count)
+
+
+def _move_on(world: World, index: int, count: int) -> World:
+    attempt = world.attempts[index]
+    lead = world.leads[attempt.lead]
     if attempt.outcome is not None and attempt.state is S.ENDED and not is_cut_off(attempt):
         step = after_call(
             outcome=attempt.outcome,
-            disposition=Disposition.CONFIRMED if attempt.answered_at else None,
+            disposition=_established(attempt),
             callback_at=None,
             attempts=count,
             plan=PLAN,
@@ -269,6 +313,8 @@ def repairs(world: World, rules: Rules) -> Iterator[Step]:
 
 def is_silent(attempt: Attempt, rules: Rules) -> bool:
     is_up = attempt.state in (S.PLACED, S.RINGING, S.IN_CALL)
+    if attempt.is_supposed:  # a look that finds no record changes nothing
+        return sight(attempt) == "finished"
     return attempt.state is S.AMBIGUOUS or (is_up and attempt.changed >= rules.bounds.lookup)
 
 
@@ -282,6 +328,8 @@ def apply_look(world: World, rules: Rules, look: Look) -> World:
     attempt = world.attempts[look.attempt]
     if attempt.state is not look.seen:
         return world
+    if attempt.state is S.ENDED:
+        return correct_end(with_(world, look.attempt, is_named=True), rules, look.attempt)
     if look.where == "unclear":
         return with_(world, look.attempt, absent=-1)
     if look.where == "absent":
@@ -314,7 +362,7 @@ def _count_absence(world: World, rules: Rules, look: Look) -> World:
         return world
     if event_of_absence(attempt.state) is E.FIND_ABSENT:
         return give_up(world, look.attempt)
-    return end_call(world, look.attempt, answered=attempt.answered_at is not None)
+    return _end_unseen(world, look.attempt)
 
 
 def hang_up(world: World, index: int) -> World:

@@ -17,6 +17,7 @@ from dialer.domain.attempt import (
     Refusal,
     advance,
 )
+from dialer.domain.late_end import decides_anew, recounted
 from dialer.domain.placing import Readiness, why_not
 from dialer.domain.retry import EnrolmentState, RetryPlan
 from dialer.settings import RecoveryBounds
@@ -42,7 +43,8 @@ def at(age: int) -> datetime:
 
 class Call(NamedTuple):
     """One request as the carrier has it. ``place``: on the way, unlisted (taken, not in a list
-    yet), queued, ringing, in_call, gone (over, no record yet), finished, nowhere (refused, lost).
+    yet), queued, ringing, in_call, gone (over, no record yet), late (over, its record comes after
+    every bound), finished, nowhere (refused, lost).
     ``reply``: what the carrier answered, if it did."""
 
     place: str = "on_the_way"
@@ -67,6 +69,7 @@ class Attempt(NamedTuple):
     is_named: bool = False
     is_unwanted: bool = False  # hang_up_asked_at
     is_dequeued: bool = False  # queue_cancelled_at
+    is_supposed: bool = False  # end_supposed_at
     refusal: Refusal | None = None
     outcome: Outcome | None = None
     answered_at: datetime | None = None
@@ -78,6 +81,14 @@ class Attempt(NamedTuple):
     @property
     def hang_up_asked_at(self) -> datetime | None:
         return NOW if self.is_unwanted else None
+
+    @property
+    def queue_cancelled_at(self) -> datetime | None:
+        return NOW if self.is_dequeued else None
+
+    @property
+    def rang_at(self) -> datetime | None:
+        return NOW if any(call.rang for call in self.calls) else None
 
 
 class Lead(NamedTuple):
@@ -112,9 +123,12 @@ class Rules:
 
     why_not: Callable[[Readiness, datetime], Refusal | None] = why_not
     judge_absence: Callable[..., Absence] = judge_absence
+    decides_anew: Callable[..., bool] = decides_anew
+    recounted: Callable[..., int] = recounted
     is_line_checked: bool = True
     is_clock_checked: bool = True
     posts_again: bool = False
+    hears_late_news: bool = True
     bounds: RecoveryBounds = BOUNDS
 
 
@@ -150,18 +164,25 @@ def _forgotten(attempt: Attempt) -> Attempt:
     state = attempt.state
     is_placing = attempt.task == "send" or state in (S.PLACING, S.AMBIGUOUS)
     is_up = state in (S.PLACED, S.RINGING, S.IN_CALL)
-    is_over = state is S.ENDED  # whatever is told now changes nothing that is read again
+    # Whatever is told now changes nothing that is read again.
+    is_over = state is S.ENDED and not attempt.is_supposed
     return attempt._replace(
         intended=min(INTENT_LIFE + 1, attempt.intended) if state is S.INTENDED else 0,
         placing=attempt.placing if is_placing else 0,
         changed=min(5, attempt.changed) if is_up or state is S.PLACING else 0,
         absent=-1 if state in FINAL else min(5, attempt.absent),
         is_named=attempt.is_named and state in LIVE,
-        is_unwanted=attempt.is_unwanted and state in LIVE,
+        is_unwanted=attempt.is_unwanted and _is_wish_read(attempt),
         answered_at=None if is_over else attempt.answered_at,
         told=frozenset() if is_over else attempt.told,
         calls=tuple(_still(call, attempt, is_over=is_over) for call in attempt.calls),
     )
+
+
+def _is_wish_read(attempt: Attempt) -> bool:
+    """That a call was to be ended says later that its lead was given back for it."""
+    is_cancelled = attempt.outcome is Outcome.CANCELLED
+    return attempt.state in LIVE or attempt.is_supposed or is_cancelled
 
 
 def _still(call: Call, attempt: Attempt, *, is_over: bool) -> Call:

@@ -62,6 +62,23 @@ def test_the_last_pause_repeats_until_the_attempts_are_used_up(
     assert called(attempts=attempts) == expected
 
 
+def test_a_pause_counts_from_the_end_of_a_call_however_late_the_news_of_it() -> None:
+    def heard_at(now: datetime) -> datetime | None:
+        return after_call(
+            outcome=Outcome.BUSY,
+            disposition=None,
+            callback_at=None,
+            attempts=1,
+            plan=PLAN,
+            now=now,
+            ends_at=None,
+            ended_at=NOW,
+        ).due_at
+
+    assert heard_at(NOW + HOUR / 2) == NOW + HOUR
+    assert heard_at(NOW + 2 * HOUR) == NOW + 2 * HOUR, "over by now: at once"
+
+
 def unreachable() -> NextStep:
     return NextStep(EXHAUSTED, disposition=Disposition.UNREACHABLE)
 

@@ -72,6 +72,8 @@ attempts = Table(
     at("rang_at", null=True),
     at("answered_at", null=True),
     at("ended_at", null=True),
+    # Recovery had to suppose how it ended; unset once the carrier says (`domain.late_end`).
+    at("end_supposed_at", null=True),
     text_("refusal", null=True),
     text_("outcome", null=True),
     text_("disposition", null=True),  # what this call established
@@ -147,6 +149,12 @@ attempts = Table(
         "campaign_id",
         "ended_at",
         postgresql_where=IS_ABANDONED,
+    ),
+    Index(
+        "ix_attempts_end_supposed",
+        "account_id",
+        "end_supposed_at",
+        postgresql_where=text("end_supposed_at is not null"),
     ),
 )
 

@@ -53,7 +53,9 @@ class CostsOut(Struct):
 class CallOut(Struct):
     """One attempt. What is not known is null; ``refusal`` says why nothing rang. ``cost_usd``:
     the carrier's own word. ``total_cost_usd``: of all parts, null if one that was used is not
-    known. ``awaits``: what moves on a call that is not over; null once it is."""
+    known. ``awaits``: what moves on a call that is not over; null once it is.
+    ``end_supposed_at``: since when the call is taken for over though nobody told how it ended; its
+    outcome is supposed until the carrier says, and null then."""
 
     id: UUID
     campaign_id: UUID
@@ -74,6 +76,7 @@ class CallOut(Struct):
     rang_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
+    end_supposed_at: datetime | None
     callback_at: datetime | None
     transfer_reason: str | None
     hangup_code: int | None

@@ -283,7 +283,8 @@ async def _launch(stage: Stage, wave: int) -> None:
 
 
 async def _settle(stage: Stage) -> None:
-    """Nobody is killed any more: wait until every campaign has finished and nobody is up."""
+    """Nobody is killed any more: wait until every campaign has finished, nobody is up, and the
+    carrier has told how each call ended."""
     stage.say("nobody is killed any more; waiting for the rest")
     fleet, scenario = stage.fleet, stage.scenario
     dice = random.Random(scenario.seed)
@@ -304,7 +305,7 @@ async def _settle(stage: Stage) -> None:
 
 
 def _is_work(seen: Mapping[str, int]) -> bool:
-    return any(seen[what] for what in ("waiting", "calling", "live", "running"))
+    return any(seen[what] for what in ("waiting", "calling", "live", "running", "supposed"))
 
 
 async def _tell(stage: Stage, mischief: Mischief) -> None:
@@ -329,6 +330,7 @@ async def _counts(db: Database) -> dict[str, int] | None:
         async with asyncio.timeout(5), db.begin() as tx:
             leads = await tx.all(select(e.state, func.count()).group_by(e.state))
             calls = await tx.all(select(a.state, func.count()).group_by(a.state))
+            supposed = await tx.scalar(select(func.count()).where(a.end_supposed_at.is_not(None)))
             running = await tx.scalar(
                 select(func.count()).where(campaigns.c.state.not_in(("finished", "cancelled")))
             )
@@ -342,6 +344,7 @@ async def _counts(db: Database) -> dict[str, int] | None:
         "waiting": of_leads.get("waiting", 0),
         "calling": of_leads.get("calling", 0),
         "running": int(running or 0),
+        "supposed": int(supposed or 0),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tests.acceptance.line import CALLER_ID
 
 #: A tenth of design §6.4's bounds, as the twin's times are a tenth.
-RECOVERY = "placing=1.5,first_absence=4.5,absence=3,lookup=2,cdr_slack=12"
+RECOVERY = "placing=1.5,first_absence=4.5,absence=3,lookup=2,cdr_slack=12,late=360"
 TIME_SCALE = 0.1
 MAX_ATTEMPTS = 3
 #: Outcomes after which a lead is called again, and how long after.

@@ -292,6 +292,8 @@ def _of_leads(books: Books, facts: Facts) -> Iterator[Violation]:
 
 def _counts(row: Any) -> bool:
     if row.state == "ended":
+        if row.outcome == "cancelled" and row.queue_cancelled_at and row.rang_at is None:
+            return False  # we took it out of the carrier's queue, and learned so late
         return row.answered_at is not None or row.hangup_code not in _REFUSING_CODES
     return bool(row.refusal == "number_invalid")
 
