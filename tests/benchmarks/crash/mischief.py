@@ -26,6 +26,11 @@ class Mischief:
     customer: Customer
     done: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def is_enough(self) -> bool:
+        kills, downs = self.fleet.kills.total(), self.postgres.downs
+        return self.scenario.is_tested(kills=kills, downs=downs)
+
     async def go_on(self) -> None:
         async with asyncio.TaskGroup() as loops:
             scenario = self.scenario

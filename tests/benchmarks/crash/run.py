@@ -240,22 +240,24 @@ async def _stage(
 
 
 async def _call_everybody(stage: Stage, mischief: Mischief) -> None:
-    """Launch campaigns until there were attempts enough, under fire all the time."""
+    """Launch campaigns until there were attempts enough and enough was done to the product, under
+    fire all the time."""
     scenario = stage.scenario
     stage.began = time.monotonic()
-    until = stage.began + scenario.minutes * 60
+    until, at_last = (stage.began + m * 60 for m in (scenario.minutes, scenario.most_minutes))
     fire = asyncio.create_task(mischief.go_on() if scenario.with_kills else asyncio.sleep(0))
     progress = asyncio.create_task(_tell(stage, mischief))
     try:
         wave = 0
-        while time.monotonic() < until:
+        while (now := time.monotonic()) < at_last and (now < until or not mischief.is_enough):
             seen = await _counts(stage.db)
             if seen is not None:
                 made, waiting = seen["attempts"], seen["waiting"]
-                if made >= scenario.attempts:
+                if made >= scenario.attempts and mischief.is_enough:
                     break
-                # What waits gives an attempt each, at the least.
-                short = made + waiting < scenario.attempts
+                # What waits gives an attempt each, at the least. Here all have made theirs, or
+                # some are still to come.
+                short = made >= scenario.attempts or made + waiting < scenario.attempts
                 if short and waiting < _ENOUGH_WAITING * scenario.batch:
                     await _launch(stage, wave)
                     wave += 1

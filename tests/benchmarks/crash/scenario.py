@@ -61,7 +61,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """kill_every_s: mean time between two acts of violence. batch: leads of one campaign."""
+    """kill_every_s: mean time between two acts of violence. batch: leads of one campaign.
+
+    least_kills, least_downs: SIGKILLs and restarts of Postgres below which the run is no test yet:
+    people go on being called under fire until then, for ``most_minutes`` in all."""
 
     name: str
     seed: int
@@ -76,9 +79,18 @@ class Scenario:
     workers: tuple[int, int] = (1, 4)
     webs: tuple[int, int] = (1, 2)
     minutes: float = 14.0  # nothing new is launched after this
+    least_kills: int = 0
+    least_downs: int = 0
+    most_minutes: float = 20.0
     settle_s: float = 45.0  # without any change, once nobody is killed any more: it is stuck
     faulted: float = 0.45  # share of people with whom something goes wrong
     with_kills: bool = True
+
+    def is_tested(self, *, kills: int, downs: int) -> bool:
+        """True once enough was done to the product. Which deed comes when is chance, and on a busy
+        machine fewer come in the same time."""
+        is_enough = kills >= self.least_kills and downs >= self.least_downs
+        return is_enough or not self.with_kills
 
     def definition(self, wave: int) -> dict[str, Any]:
         if not self.is_streamed:
