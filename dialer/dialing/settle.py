@@ -171,7 +171,7 @@ async def _settle_anew(tx: Tx, held: Held, did: int) -> None:
     if decides_anew(is_newest=is_newest, lead=state, established=established):
         await _move_on(tx, held, attempts)
     elif attempts != lead.attempts:
-        await enrolments.save_many(tx, [{"id": lead.id, "attempts": attempts}])
+        await enrolments.save_one(tx, {"id": lead.id, "attempts": attempts})
         held.enrolment = await enrolments.lock_one(tx, lead.id)
 
 
