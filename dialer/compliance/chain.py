@@ -106,9 +106,11 @@ class Faults:
 
     def add_missing(self, first: int, behind: int, detail: str = "no such row") -> None:
         """Tell of each row from ``first`` up to the one before ``behind``."""
-        room = max(0, min(behind - first, MOST_FAULTS - len(self.told)))
-        self.told += (ChainFault(seq, "missing", detail) for seq in range(first, first + room))
-        self.total += max(0, behind - first)
+        missing = range(first, behind)
+        self.told += (
+            ChainFault(seq, "missing", detail) for seq in missing[: MOST_FAULTS - len(self.told)]
+        )
+        self.total += len(missing)
 
 
 class ChainReader:
@@ -128,14 +130,20 @@ class ChainReader:
     def read(self, row: ChainRow) -> bool:
         """Take the next row; True if its bytes are proven by the row before."""
         seq, body, stored = row
-        if (
-            seq == self._expected <= self._count
-            and len(self._may_follow) == 1
-            and chain_hash(self._key, self._may_follow[0], seq, body) == stored
-        ):
+        if seq != self._expected or seq > self._count:
+            self._misplaced(seq, stored)
+            return False
+        links = [chain_hash(self._key, one, seq, body) for one in self._may_follow]
+        if stored in links:
             self._go_on(seq, stored)
             return True
-        return self._read_broken(row)
+        self.faults.add(seq, "altered", "bytes and hash do not follow from the row before")
+        # Either its bytes or its hash changed: the next row proves itself on what is left,
+        # so that one altered row is not reported as all that come after it.
+        self._ends = (*links, stored)
+        self._may_follow.extend(self._ends)
+        self._expected = seq + 1
+        return False
 
     def close(self, head: bytes) -> Faults:
         """Compare the end with the account row's head and return everything found."""
@@ -152,33 +160,18 @@ class ChainReader:
         self._may_follow.clear()
         self._may_follow.append(stored)
 
-    def _read_broken(self, row: ChainRow) -> bool:
-        seq, body, stored = row
+    def _misplaced(self, seq: int, stored: bytes) -> None:
         if seq < self._expected:
             self.faults.add(seq, "reordered", "stands behind a later row or is there twice")
-            return False
-        if seq > self._count:
+        elif seq > self._count:
             self.faults.add(seq, "surplus", f"the account row knows of {self._count} rows")
-            return False
-        if seq > self._expected:
+        else:
             self.faults.add_missing(
                 self._expected,
                 seq,
                 f"no such row; so check {seq} cannot be proven by the one before it",
             )
             self._go_on(seq, stored)
-            return False
-        links = [chain_hash(self._key, one, seq, body) for one in self._may_follow]
-        if stored in links:
-            self._go_on(seq, stored)
-            return True
-        self.faults.add(seq, "altered", "bytes and hash do not follow from the row before")
-        # Either its bytes or its hash changed: the next row proves itself on what is left,
-        # so that one altered row is not reported as all that come after it.
-        self._ends = (*links, stored)
-        self._may_follow.extend(self._ends)
-        self._expected = seq + 1
-        return False
 
 
 def verify_chain(

@@ -163,7 +163,7 @@ def _schedule_of(
     number = read_number(phone)
     applied = tuple(pack for pack in hours.packs if _covers(pack, number))
     zones = zones_of(number, [pack.header for pack in applied], None, lead_zone)
-    if not applied or not zones:
+    if not zones:
         return None
     plan = make_plan(applied, hours.category, hours.mode)
     return make_schedule(plan.windows, zones, preferences, hours.narrowing)

@@ -100,13 +100,13 @@ def add_regions(packs: Sequence[Pack], folders: Sequence[Path] = ()) -> tuple[Pa
     """Return the packs and every known one for a region inside theirs: a pack with area codes
     whose parent is among them. A call must pass every pack that applies, named or not."""
     known, stack = _pack_files(folders), {pack.id: pack for pack in packs}
-    size = 0
-    while size != len(stack):  # a region may have regions of its own
-        size = len(stack)
-        for name in sorted(known.keys() - stack.keys()):
-            pack = _load(known[name])
-            if pack.header.area_codes and pack.header.parent in stack:
-                stack[name] = pack
+    while inside := {  # a region may have regions of its own
+        name: pack
+        for name in sorted(known.keys() - stack.keys())
+        for pack in [_load(known[name])]
+        if pack.header.area_codes and pack.header.parent in stack
+    }:
+        stack |= inside
     return tuple(stack.values())
 
 
@@ -120,7 +120,7 @@ def cautions(packs: Sequence[Pack], today: date) -> Iterator[str]:
             )
         used = {rule.calendar for rule in pack.rules_of(schema.Window)}
         for name, days in pack.calendars.items():
-            if name in used and max(days, default=0) < day_of(today):
+            if name in used and not any(day >= day_of(today) for day in days):
                 yield (
                     f"Rule pack {pack.id}: calendar {name} has run out, so no holiday from "
                     f"{today.isoformat()} on is known; add the new dates."

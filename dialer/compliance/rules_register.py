@@ -36,15 +36,15 @@ def window_preferences(case: Case) -> Preferences:
     register rule must find the scrub fresh now, and each pack that lets hours be opened must have
     one: another pack's register says nothing about its bands.
     """
-    preferences = read_scrub(case)
-    if preferences is None:
+    preferences, scrub = read_scrub(case), case.facts.scrub
+    if preferences is None or scrub is None:
         return NO_PREFERENCES
-    if not preferences.bands_on or case.facts.scrub is None:
+    if not preferences.bands_on:
         return preferences
     with_register = set()
     for entry in case.active.rules:
         if isinstance(entry.rule, Dnc):
-            if not is_fresh(entry, entry.rule, case.facts.scrub, case):
+            if not is_fresh(entry, entry.rule, scrub, case):
                 return preferences.without_extension()
             with_register.add(entry.pack.id)
     if case.active.extensible <= with_register:

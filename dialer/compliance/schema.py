@@ -39,7 +39,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     modes: Names | None = None
 
 
-class Window(Rule, frozen=True, kw_only=True, tag="window"):
+class Window(Rule, frozen=True, tag="window"):
     """Local hours. Several rules for one day must all pass; ``holidays``: same, closed, as:sun.
 
     preference_bands: the bands a subscriber may switch; ``preference_on_may_extend`` lets a band
@@ -64,7 +64,7 @@ class Window(Rule, frozen=True, kw_only=True, tag="window"):
             raise ValueError(f"holidays = {self.holidays!r} needs a calendar")
 
 
-class Cap(Rule, frozen=True, kw_only=True, tag="cap"):
+class Cap(Rule, frozen=True, tag="cap"):
     """At most ``max`` in the period; the history handed to a decision is already scoped."""
 
     max: Annotated[int, Meta(ge=1)]
@@ -77,7 +77,7 @@ class Cap(Rule, frozen=True, kw_only=True, tag="cap"):
         _check_period("period", self.period, calendar=self.period_type != "rolling")
 
 
-class Gap(Rule, frozen=True, kw_only=True, tag="gap"):
+class Gap(Rule, frozen=True, tag="gap"):
     after: Literal["attempt", "conversation", "refusal"]
     min_gap: Period
     scope: str
@@ -87,7 +87,7 @@ class Gap(Rule, frozen=True, kw_only=True, tag="gap"):
         _check_period("min_gap", self.min_gap, calendar=self.gap_type != "rolling")
 
 
-class Dnc(Rule, frozen=True, kw_only=True, tag="dnc"):
+class Dnc(Rule, frozen=True, tag="dnc"):
     """A register. ``freshness``: how long a scrub lasts, a duration or ``same_local_day``."""
 
     list: str
@@ -100,12 +100,12 @@ class Dnc(Rule, frozen=True, kw_only=True, tag="dnc"):
             _check_period("freshness", self.freshness)
 
 
-class ConsentNeeded(Rule, frozen=True, kw_only=True, tag="consent"):
+class ConsentNeeded(Rule, frozen=True, tag="consent"):
     any_of: Names
     valid_while: Literal["contract_live"] | None = None
 
 
-class ConsentAge(Rule, frozen=True, kw_only=True, tag="consent_age"):
+class ConsentAge(Rule, frozen=True, tag="consent_age"):
     """Consents of these kinds expire. ``inquiry_max_age``: for one whose source is an inquiry."""
 
     consent: Names
@@ -119,7 +119,7 @@ class ConsentAge(Rule, frozen=True, kw_only=True, tag="consent_age"):
             _check_period("inquiry_max_age", self.inquiry_max_age)
 
 
-class EventAge(Rule, frozen=True, kw_only=True, tag="event_age"):
+class EventAge(Rule, frozen=True, tag="event_age"):
     event: Literal["customer_transaction"]
     max_age: Period
     on_expiry: Literal["TXN_WINDOW_ELAPSED"]
@@ -128,18 +128,18 @@ class EventAge(Rule, frozen=True, kw_only=True, tag="event_age"):
         _check_period("max_age", self.max_age)
 
 
-class Cli(Rule, frozen=True, kw_only=True, tag="cli"):
+class Cli(Rule, frozen=True, tag="cli"):
     """Series of numbers we may show; ``sector_series`` decides by the caller's kind of entity."""
 
     series: Names
     sector_series: dict[str, tuple[Name, ...]] = {}
 
 
-class DialerDeclaration(Rule, frozen=True, kw_only=True, tag="dialer_declaration"):
+class DialerDeclaration(Rule, frozen=True, tag="dialer_declaration"):
     requires: Annotated[tuple[Declared, ...], Meta(min_length=1)]
 
 
-class Reconsent(Rule, frozen=True, kw_only=True, tag="reconsent"):
+class Reconsent(Rule, frozen=True, tag="reconsent"):
     """Kept with the pack for whoever asks for consent; one call is not decided by it."""
 
     min_wait: Period
@@ -148,7 +148,7 @@ class Reconsent(Rule, frozen=True, kw_only=True, tag="reconsent"):
         _check_period("min_wait", self.min_wait)
 
 
-class Optout(Rule, frozen=True, kw_only=True, tag="optout"):
+class Optout(Rule, frozen=True, tag="optout"):
     """Kept with the pack; an opt-out denies at once through the suppression list."""
 
     honour_within: Period
@@ -158,7 +158,7 @@ class Optout(Rule, frozen=True, kw_only=True, tag="optout"):
         _check_period("honour_within", self.honour_within, business=True)
 
 
-class Conduct(Rule, frozen=True, kw_only=True, tag="conduct"):
+class Conduct(Rule, frozen=True, tag="conduct"):
     """Kept with the pack for recording, retention and the words of the agent."""
 
     record_calls: bool
@@ -170,7 +170,7 @@ class Conduct(Rule, frozen=True, kw_only=True, tag="conduct"):
         _check_period("retention", self.retention)
 
 
-class CircuitBreaker(Rule, frozen=True, kw_only=True, tag="circuit_breaker"):
+class CircuitBreaker(Rule, frozen=True, tag="circuit_breaker"):
     """Kept with the pack; a sender's complaints pause campaigns, they do not deny one call."""
 
     scope: Literal["sender"]
@@ -182,7 +182,7 @@ class CircuitBreaker(Rule, frozen=True, kw_only=True, tag="circuit_breaker"):
         _check_period("period", self.period)
 
 
-class Abandonment(Rule, frozen=True, kw_only=True, tag="abandonment"):
+class Abandonment(Rule, frozen=True, tag="abandonment"):
     """Kept with the pack for pacing: a share of answered calls (0-1) over a period."""
 
     max_rate: Annotated[float, Meta(gt=0, le=1)]

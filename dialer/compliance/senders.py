@@ -80,7 +80,7 @@ def abandonment_limits(
 
 def is_over(limit: AbandonmentLimit, *, abandoned: int, answered: int) -> bool:
     """True where enough people answered for a rate, and it is above the limit."""
-    return answered >= LEAST_ANSWERED and abandoned > limit.max_rate * answered + 1e-9
+    return answered >= LEAST_ANSWERED and abandoned / answered > limit.max_rate
 
 
 def _is_in_effect(rule: schema.Rule, today: date) -> bool:

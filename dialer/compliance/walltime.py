@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from math import floor
 from zoneinfo import ZoneInfo
 
 DAY_S = 86_400
@@ -39,8 +40,8 @@ def _parse_clock(text: str) -> int:
 
 
 def epoch_s(at: datetime) -> int:
-    """Whole seconds since 1970 of an aware instant, fraction dropped."""
-    return int(at.timestamp() // 1)
+    """Whole seconds since 1970 of an aware instant: of the second it lies in."""
+    return floor(at.timestamp())
 
 
 def instant(second: int) -> datetime:
@@ -71,7 +72,7 @@ def pieces(zone: ZoneInfo, utc_day: int) -> tuple[tuple[int, int, int], ...]:
     before, after = _offset(zone, start), _offset(zone, end - 1)
     if before == after:
         return ((start, end, before),)
-    low, high = start, end - 1
+    low, high = start, end
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if _offset(zone, middle) == before else (low, middle)
@@ -94,7 +95,7 @@ def wall_s(zone: ZoneInfo, second: int) -> int:
 
 def day_begins(zone: ZoneInfo, day: int) -> int:
     """The first instant whose local date is ``day`` or later (midnight need not exist)."""
-    for utc_day in range(day - 2, day + 3):
+    for utc_day in (day - 1, day):
         for start, end, offset in pieces(zone, utc_day):
             if end + offset > day * DAY_S:
                 return max(start, day * DAY_S - offset)

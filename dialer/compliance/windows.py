@@ -168,7 +168,7 @@ def open_on(schedule: Schedule, utc_day: int) -> tuple[Span, ...]:
 
 def _zone_open(schedule: Schedule, zone: ZoneInfo, utc_day: int) -> Iterator[Span]:
     for start, end, offset in pieces(zone, utc_day):
-        for day in range((start + offset) // DAY_S, (end - 1 + offset) // DAY_S + 1):
+        for day in {(start + offset) // DAY_S, (end + offset) // DAY_S}:
             shift = day * DAY_S - offset
             for opens, closes in schedule.wall_open(day):
                 if max(start, opens + shift) < min(end, closes + shift):

@@ -33,22 +33,24 @@ OPERATORS = (
 )
 # What changes how fast or how large something is, never what it says.
 _ONLY_SPEED = ("@lru_cache", "@cache")
+_TOP = (0, 0, "")
 _ONLY_SIZE = ("slots=True", "slots=False")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """``before`` and ``after``: the lines that differ, stripped."""
+    """``where``: the class or function it stands in, dotted, "" at the top of the module.
+    ``before`` and ``after``: the lines that differ, stripped."""
 
     module: str
-    operator: str
+    where: str
     source: str
     before: str
     after: str
 
     @property
-    def name(self) -> tuple[str, str, str]:
-        return self.module, self.before, self.after
+    def name(self) -> tuple[str, str, str, str]:
+        return self.module, self.where, self.before, self.after
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
@@ -59,7 +61,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     """
     source = path.read_text(encoding="utf-8")
     skipped = () if path.name == "schema.py" else _annotations(source)
-    tree = get_ast(source)
+    places_of, tree = [*_definitions(ast.parse(source))], get_ast(source)
     for name in OPERATORS:
         operator_class = cosmic_ray.plugins.get_operator(name)
         places = [
@@ -76,7 +78,21 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             before, after = _difference(source, changed)
             is_size = after == before.replace(*_ONLY_SIZE)
             if not is_size and not before.startswith(_ONLY_SPEED):
-                yield Mutant(path.name, name.removeprefix("core/"), changed, before, after)
+                where = max(
+                    (one for one in places_of if one[0] <= place[0] <= one[1]), default=_TOP
+                )
+                yield Mutant(path.name, where[2], changed, before, after)
+
+
+def _definitions(node: ast.AST, outer: str = "") -> Iterator[tuple[int, int, str]]:
+    """Yield first line, last line and dotted name of every class and function, outer ones first."""
+    for child in ast.iter_child_nodes(node):
+        name = outer
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            name = f"{outer}.{child.name}".removeprefix(".")
+            first = min([child.lineno, *(one.lineno for one in child.decorator_list)])
+            yield first, child.end_lineno or first, name
+        yield from _definitions(child, name)
 
 
 def _annotations(source: str) -> Sequence[tuple[tuple[int, int], tuple[int, int]]]:
@@ -101,7 +117,7 @@ def _difference(old: str, new: str) -> tuple[str, str]:
         left, right = left[1:], right[1:]
     while left and right and left[-1] == right[-1]:
         left, right = left[:-1], right[:-1]
-    return " ".join(map(str.strip, left)), " ".join(map(str.strip, right))
+    return " ".join(map(str.strip, left)).strip(), " ".join(map(str.strip, right)).strip()
 
 
 @cache
