@@ -15,9 +15,8 @@ from dialer.compliance.walltime import day_of
 
 
 def check_caller(entry: PackRule, rule: Cli, case: Case) -> Iterator[Finding]:
-    """The series must be one for this kind of entity; an entity nobody named has none."""
     caller, entity = case.facts.caller, case.facts.entity
-    allowed = rule.series if not rule.sector_series else rule.sector_series.get(entity or "", ())
+    allowed = allowed_series(rule, entity)
     series = caller.series if caller is not None else None
     if series is not None and series in allowed:
         return
@@ -27,6 +26,11 @@ def check_caller(entry: PackRule, rule: Cli, case: Case) -> Iterator[Finding]:
     else:
         needs = f"none is allowed for entity {entity or 'unknown'}"
     yield finding(entry, "CLI_SERIES_MISMATCH", f"{shown}; {needs}.")
+
+
+def allowed_series(rule: Cli, entity: str | None) -> tuple[str, ...]:
+    """The series must be one for this kind of entity; an entity nobody named has none."""
+    return rule.sector_series.get(entity or "", ()) if rule.sector_series else rule.series
 
 
 def check_declaration(entry: PackRule, rule: DialerDeclaration, case: Case) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import date
+from functools import lru_cache, reduce
 from zoneinfo import ZoneInfo
 
 from dialer.compliance.facts import Narrowing
@@ -67,16 +68,15 @@ class WindowRule:
 
     def is_day_off(self, day: int, preferences: Preferences) -> bool:
         """Whether the subscriber switched this day off; only where the rule knows preferences."""
-        if not self.bands or not preferences.days_off:
+        if not self.bands:
             return False
         is_holiday = HOLIDAY in preferences.days_off and day in self.holidays
         return is_holiday or weekday_of(day) in preferences.days_off
 
     def hours(self, preferences: Preferences) -> tuple[Span, ...]:
         """The rule's spans and what the subscriber switched on; what is off not yet cut out."""
-        if self.may_extend and preferences.bands_on:
-            return unite((*self.spans, *intersect(preferences.bands_on, self.bands)))
-        return self.spans
+        switched_on = intersect(preferences.bands_on, self.bands) if self.may_extend else ()
+        return unite((*self.spans, *switched_on))
 
     def bands_off(self, preferences: Preferences) -> tuple[Span, ...]:
         return preferences.bands_off if self.bands else ()
@@ -140,7 +140,7 @@ def compile_window(rule: Window, holidays: frozenset[int]) -> WindowRule:
         bands=unite(map(parse_band, rule.preference_bands)),
         may_extend=rule.preference_on_may_extend,
         from_day=day_of(rule.effective_from),
-        to_day=day_of(rule.effective_to) if rule.effective_to else 2**31,
+        to_day=day_of(rule.effective_to or date.max),
     )
 
 
@@ -160,19 +160,16 @@ def make_schedule(
 @lru_cache(maxsize=65_536)
 def open_on(schedule: Schedule, utc_day: int) -> tuple[Span, ...]:
     """Return the instants of one UTC day at which every zone is open, as half-open spans."""
-    spans: tuple[Span, ...] = ((utc_day * DAY_S, (utc_day + 1) * DAY_S),)
-    for zone in schedule.zones:
-        spans = intersect(spans, unite(_zone_open(schedule, zone, utc_day)))
-    return spans
+    zones = (unite(_zone_open(schedule, zone, utc_day)) for zone in schedule.zones)
+    return reduce(intersect, zones)
 
 
 def _zone_open(schedule: Schedule, zone: ZoneInfo, utc_day: int) -> Iterator[Span]:
     for start, end, offset in pieces(zone, utc_day):
         for day in {(start + offset) // DAY_S, (end + offset) // DAY_S}:
             shift = day * DAY_S - offset
-            for opens, closes in schedule.wall_open(day):
-                if max(start, opens + shift) < min(end, closes + shift):
-                    yield max(start, opens + shift), min(end, closes + shift)
+            spans = ((opens + shift, closes + shift) for opens, closes in schedule.wall_open(day))
+            yield from intersect(spans, [(start, end)])
 
 
 def is_open(schedule: Schedule, second: int) -> bool:
@@ -193,14 +190,11 @@ def closes_at(schedule: Schedule, second: int) -> int | None:
     """Return when the window open at ``second`` closes, None if not within 8 days."""
     edge = second
     while edge - second <= CLOSES_WITHIN_S:
-        for start, end in open_on(schedule, edge // DAY_S):
-            if start <= edge < end:
-                edge = end
-                break
-        else:
+        today = open_on(schedule, edge // DAY_S)
+        end = next((end for start, end in today if start <= edge < end), None)
+        if end is None:
             return edge
-        if edge % DAY_S:
-            return edge
+        edge = end
     return None
 
 

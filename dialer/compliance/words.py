@@ -20,6 +20,7 @@ from dialer.compliance.packs import Pack
 from dialer.compliance.plan import active_on, make_plan
 from dialer.compliance.rules_consent import live_kinds
 from dialer.compliance.rules_history import cap_opens_at, gap_opens_at
+from dialer.compliance.rules_sender import allowed_series
 from dialer.compliance.verdict import REASONS, Finding, Verdict
 from dialer.compliance.walltime import DAY_S, WEEKDAYS, epoch_s, wall_s
 from dialer.compliance.windows import NARROWING_RULE
@@ -69,7 +70,7 @@ def explain_verdict(
     said = [*_first_questions(number, facts, packs, now, verdict)]
     applied = tuple(pack for pack in packs if pack.ref in verdict.packs)
     zones = find_each_zone(verdict.zones)
-    if not _STRANGERS.isdisjoint(verdict.codes) or not applied or not zones:
+    if not _STRANGERS.isdisjoint(verdict.codes):
         return tuple(said)
     second = epoch_s(now)
     days = tuple(wall_s(zone, second) // DAY_S for zone in zones)
@@ -120,7 +121,7 @@ def _first_questions(
             "A rule pack covers the number and has hours for this kind of call.",
             f"Covered by {', '.join(f'{ref.id} {ref.version}' for ref in verdict.packs)}.",
         )
-    if number.is_valid and verdict.packs:
+    if verdict.packs:
         zones = find_each_zone(verdict.zones)
         yield say(
             "zone",
@@ -142,7 +143,7 @@ def _say_rule(rule: schema.AnyRule, pack: Pack, case: Case, verdict: Verdict) ->
     return Said(
         rule_id=rule.id,
         pack_id=pack.id,
-        kind=rule.__struct_config__.tag if isinstance(rule.__struct_config__.tag, str) else "",
+        kind=str(rule.__struct_config__.tag),
         passed=passed,
         codes=tuple(dict.fromkeys(one.code for one in failed)),
         asks=_asks(rule, case.facts),
@@ -178,8 +179,8 @@ def _asks(rule: schema.AnyRule, facts: Facts) -> str:
         case schema.EventAge():
             return f"A transaction of the customer within the last {_say_period(rule.max_age)}."
         case schema.Cli():
-            allowed = rule.sector_series.get(facts.entity or "", rule.series)
-            return f"A caller number of series {_or(allowed)}."
+            allowed = allowed_series(rule, facts.entity)
+            return f"A caller number of {_or_series(allowed)}."
         case schema.DialerDeclaration():
             return "Automatic dialing declared to the access provider, with purpose and number."
     return rule.source
@@ -205,13 +206,12 @@ def _passes(rule: schema.AnyRule, case: Case) -> str:
             return "Long enough ago." if facts.history else "No earlier call is known."
         case schema.Dnc():
             scrub = facts.scrub
+            assert scrub is not None  # no consent makes up for a look that was not taken
+            said = f"Scrub {scrub.ref or scrub.id} of {_on(scrub.at, case)}: {scrub.verdict}"
             live = live_kinds(case).intersection(rule.overridden_by)
-            said = (
-                "" if scrub is None else f"Scrub {scrub.ref or scrub.id} of {_on(scrub.at, case)}"
-            )
-            if live and scrub is not None and scrub.verdict not in ("clear", "none"):
-                return f"{said}: {scrub.verdict}; overridden by consent ({_or(sorted(live))})."
-            return f"{said}: {scrub.verdict}." if scrub is not None else "Overridden by consent."
+            if live and scrub.verdict not in ("clear", "none"):
+                said += f"; overridden by consent ({_or(sorted(live))})"
+            return f"{said}."
         case schema.ConsentNeeded():
             kinds = live_kinds(case).intersection(rule.any_of)
             mine = [one for one in facts.consents if one.kind in kinds and not one.ended]
@@ -224,7 +224,8 @@ def _passes(rule: schema.AnyRule, case: Case) -> str:
             mine = [one for one in facts.consents if one.kind in rule.consent]
             return "None is too old." if mine else "The call does not rest on such a consent."
         case schema.EventAge():
-            return f"It was on {_on(facts.event_at, case)}." if facts.event_at else "In time."
+            assert facts.event_at is not None
+            return f"It was on {_on(facts.event_at, case)}."
         case schema.Cli():
             assert facts.caller is not None
             return f"{facts.caller.number} is of series {facts.caller.series}."
@@ -257,8 +258,10 @@ def _cure(rule: schema.AnyRule, case: Case, failed: Sequence[Finding], verdict: 
                 return f"A consent of kind {_or(rule.overridden_by)}; nothing else."
             return "Nothing: the subscriber does not want such calls."
         case schema.Cli():
-            allowed = rule.sector_series.get(case.facts.entity or "", rule.series)
-            return f"A caller number of series {_or(allowed)} in the campaign and at the sender."
+            allowed = allowed_series(rule, case.facts.entity)
+            if not allowed:
+                return f"Name the campaign's entity in its definition: {_or(rule.sector_series)}."
+            return f"A caller number of {_or_series(allowed)} in the campaign and at the sender."
         case schema.DialerDeclaration():
             return "Declare it to the access provider and enter reference, date and numbers."
         case schema.Cap():
@@ -335,8 +338,12 @@ def _say_period(text: str) -> str:
     return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count)
 
 
+def _or_series(allowed: Sequence[str]) -> str:
+    return f"series {_or(allowed)}" if allowed else "a series for the campaign's kind of entity"
+
+
 def _or(words: Iterable[str]) -> str:
-    return " or ".join(words) or "none"
+    return " or ".join(words)
 
 
 def _join(sentences: Iterable[str]) -> str:

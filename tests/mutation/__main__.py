@@ -30,23 +30,24 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST_KILLED = 0.9
 #: What is asked first about a module, because it is about that module; else the cases are.
 FIRST = {
-    "packs": "packs",
-    "schema": "packs",
+    "chain": "chain",
     "durations": "packs",
+    "numbering": "hours",
+    "packs": "packs",
     "preferences": "packs",
     "record": "record",
-    "chain": "chain",
     "replay": "replay",
-    "senders": "senders",
-    "walltime": "windows",
-    "windows": "windows",
-    "words": "words",
     "rules_consent": "consent",
+    "schema": "packs",
+    "senders": "senders",
+    "walltime": "walltime",
+    "windows": "schedules",
+    "words": "wording",
 }
 #: Then those that say much in little time, and at last those that try much.
 QUICK = (
-    *("values", "cases", "decide", "windows", "consent", "packs", "record", "chain"),
-    *("senders", "words"),
+    *("values", "cases", "decide", "hours", "schedules", "walltime", "windows", "consent"),
+    *("packs", "record", "chain", "senders", "wording", "words"),
 )
 SLOW = ("replay", "naive", "properties")
 ENVIRONMENT = {"COMPLIANCE_SAMPLE": "700", "PROPERTY_EXAMPLES": "0.3"}

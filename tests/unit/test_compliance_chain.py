@@ -176,3 +176,38 @@ def test_a_head_is_signed_over_all_that_it_says() -> None:
 def test_a_head_that_says_anything_else_is_not_signed(forged: SignedHead) -> None:
     assert not is_signed(KEY, forged)
     assert not is_signed(b"another key", SIGNED)
+
+
+def test_a_row_left_out_by_one_who_has_the_key_is_missed_by_its_number() -> None:
+    """The hashes follow each other, the numbers do not."""
+    body, previous = b"{}", CHAIN[1].hash
+    rows = [*CHAIN[:2], ChainRow(4, body, chain_hash(KEY, previous, 4, body))]
+    reader = ChainReader(KEY, count=4)
+    assert [reader.read(row) for row in rows] == [True, True, False]
+    assert [(fault.seq, fault.kind) for fault in reader.close(rows[-1].hash).told] == [
+        (3, "missing")
+    ]
+
+
+@pytest.mark.parametrize(("altered", "is_proven"), [(6, True), (7, True), (8, False)])
+def test_a_row_is_proven_behind_seven_altered_ones(altered: int, is_proven: bool) -> None:
+    """Each leaves two hashes that the next may follow, and of those eight are tried."""
+    rows = make_chain(altered + 1)
+    reader = ChainReader(KEY, count=len(rows))
+    for row in rows[:-1]:
+        assert not reader.read(row._replace(hash=flip(row.hash, 0)))
+    assert reader.read(rows[-1]) is is_proven
+
+
+def test_a_fault_says_what_was_found() -> None:
+    told = verify_chain(KEY, [CHAIN[0], CHAIN[2], CHAIN[0], CHAIN[3]], GENESIS, 3)
+    assert told == [
+        ChainFault(2, "missing", "no such row; so check 3 cannot be proven by the one before it"),
+        ChainFault(1, "reordered", "stands behind a later row or is there twice"),
+        ChainFault(4, "surplus", "the account row knows of 3 rows"),
+        ChainFault(3, "head", "the head on the account row is not the hash of the last row"),
+    ]
+    assert verify_chain(KEY, CHAIN[:4], CHAIN[5].hash, 6) == [
+        ChainFault(5, "missing", "no such row"),
+        ChainFault(6, "missing", "no such row"),
+    ]

@@ -12,14 +12,16 @@ import pytest
 from dialer.compliance.durations import Duration, after, parse_duration
 from dialer.compliance.packs import (
     SHIPPED,
+    add_regions,
     cautions,
     find_packs,
     load_pack,
+    packs_by_hash,
     read_pack,
     require_packs,
 )
 from dialer.compliance.preferences import parse_verdict
-from dialer.compliance.schema import CircuitBreaker
+from dialer.compliance.schema import Abandonment, CircuitBreaker, Window
 from dialer.errors import InvalidInput, NotFound
 
 INDIA = (SHIPPED / "in.toml").read_text(encoding="utf-8")
@@ -226,3 +228,154 @@ def test_parts_of_a_verdict_add_up() -> None:
     read = parse_verdict("listed; block:2,4; mode_off:robo;day_off:sun,holiday;band_off:12-14")
     assert read.is_listed and read.sectors_off == {2, 4} and read.modes_off == {"robo"}
     assert read.days_off == {6, 7} and read.bands_off == ((12 * 3600, 14 * 3600),)
+
+
+def test_no_time_is_not_whole_days() -> None:
+    assert not Duration().is_whole_days
+
+
+@pytest.mark.parametrize(
+    ("text", "months", "days", "seconds"),
+    [
+        ("P1Y2M3W4DT5H6M7S", 14, 25, 5 * 3600 + 6 * 60 + 7),
+        ("PT2H", 0, 0, 7200),
+        ("PT90S", 0, 0, 90),
+        ("P2Y", 24, 0, 0),
+    ],
+)
+def test_a_duration_is_the_sum_of_its_parts(
+    text: str, months: int, days: int, seconds: int
+) -> None:
+    assert parse_duration(text) == Duration(months, days, seconds)
+    assert parse_duration("P3BD") == Duration(business_days=3)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        ("colour:red", "'colour:red' is not understood; use clear, blocked, block:…, mode_off:…"),
+        ("mode_off", "'mode_off' is not understood"),
+        ("clear; blok:2", "'blok:2' is not understood"),
+        ("block:0", "sector numbers from 1 to 8"),
+        ("block:9", "sector numbers from 1 to 8"),
+        ("block:2,x", "sector numbers from 1 to 8"),
+        ("mode_off:robo,R2D2", "takes modes"),
+        ("day_off:sun,noday", "takes mon, tue, wed, thu, fri, sat, sun, holiday"),
+    ],
+)
+def test_a_verdict_that_is_not_understood_says_what_would_be(verdict: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_verdict(verdict)
+
+
+def test_parts_of_one_kind_add_up() -> None:
+    read = parse_verdict("block:1,8;block:2;mode_off:robo;mode_off:voice;day_off:mon;day_off:sun")
+    assert read.sectors_off == {1, 2, 8} and read.modes_off == {"robo", "voice"}
+    assert read.days_off == {0, 6} and not read.is_listed
+    bands = parse_verdict("band_off:10-12;band_off:12-14;band_on:06-08;band_on:08-10")
+    assert bands.bands_off == ((10 * 3600, 14 * 3600),)
+    assert bands.bands_on == ((6 * 3600, 10 * 3600),)
+    assert bands.without_extension() == parse_verdict("band_off:10-14")
+
+
+def test_a_users_pack_is_read_anew_and_a_shipped_one_once(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    for version in ("1", "2"):
+        text = INDIA.replace('id = "in"', 'id = "mine"', 1)
+        mine.write_text(text.replace('version = "2026-11-22"', f'version = "{version}"', 1))
+        (pack,) = find_packs(["mine"], [tmp_path])
+        assert (pack.id, pack.version) == ("mine", version)
+    assert find_packs(["in"])[0] is find_packs(["in"])[0]
+
+
+@pytest.mark.parametrize(("digits", "is_good"), [("123456", True), ("1234567", False)])
+def test_a_prefix_names_an_area_and_no_person(digits: str, is_good: bool) -> None:
+    australia = (SHIPPED / "au.toml").read_text(encoding="utf-8")
+    packs = [
+        INDIA.replace('id = "in"', f'id = "in"\narea_codes = ["{digits}"]', 1),
+        australia.replace('"2" = [', f'"{digits}" = [', 1),
+    ]
+    for text, name in zip(packs, ("in", "au"), strict=True):
+        if is_good:
+            assert read_pack(text.encode(), Path(f"{name}.toml")).id == name
+        else:
+            with pytest.raises(InvalidInput, match="has over 6 digits; name the area"):
+                read_pack(text.encode(), Path(f"{name}.toml"))
+
+
+def test_the_last_holiday_is_still_known_on_its_day() -> None:
+    britain = find_packs(["gb"])
+    told = [any("has run out" in one for one in cautions(britain, date(2027, 3, day)))
+            for day in (28, 29, 30)]  # fmt: skip
+    assert told == [False, False, True]
+    text = BRITAIN[: BRITAIN.index("dates = [")] + "dates = []\n"
+    empty = text + BRITAIN[BRITAIN.index("\n", BRITAIN.index("dates = [")) :]
+    pack = read_pack(empty.encode(), Path("gb.toml"))
+    assert any("has run out" in one for one in cautions([pack], date(2026, 11, 23)))
+    assert any("has run out" in one for one in cautions([pack], date(1970, 1, 1)))
+
+
+def test_a_calendar_that_no_window_uses_may_run_out() -> None:
+    america = find_packs(["us"])
+    said = [one for one in cautions(america, date(2040, 1, 1)) if "has run out" in one]
+    assert len(said) == len(america[0].calendars)
+    bare = "\n".join(
+        line for line in BRITAIN.splitlines() if not line.startswith(("calendar =", "holidays ="))
+    )
+    pack = read_pack(bare.encode(), Path("gb.toml"))
+    assert not any("has run out" in one for one in cautions([pack], date(2040, 1, 1)))
+
+
+def test_a_rule_may_hold_for_one_day() -> None:
+    one_day = INDIA.replace(
+        "effective_from = 2019-02-28", "effective_from = 2019-02-28\neffective_to = 2019-02-28", 1
+    )
+    assert read_pack(one_day.encode(), Path("in.toml")).rules[0].effective_to == date(2019, 2, 28)
+
+
+def test_a_source_may_be_one_letter_and_not_none() -> None:
+    place = INDIA.index('source = "')
+    end = INDIA.index("\n", place)
+    for source, is_good in (("", False), ("S", True)):
+        text = f'{INDIA[:place]}source = "{source}"{INDIA[end:]}'
+        if is_good:
+            assert read_pack(text.encode(), Path("in.toml")).rules[0].source == "S"
+        else:
+            with pytest.raises(InvalidInput, match=r"rule\[0\]\.source"):
+                read_pack(text.encode(), Path("in.toml"))
+
+
+def test_what_a_pack_does_not_say_is_the_careful_reading() -> None:
+    bare = INDIA.replace("preference_on_may_extend = true", "# preference_on_may_extend", 1)
+    pack = read_pack(bare.encode(), Path("in.toml"))
+    assert not pack.rules_of(Window)[0].preference_on_may_extend
+    unreviewed = INDIA.replace('status = "not_reviewed"', "# no status", 1)
+    assert read_pack(unreviewed.encode(), Path("in.toml")).header.status == "not_reviewed"
+    silent = BRITAIN.replace("message_required = true", "# message_required", 1)
+    (rule,) = read_pack(silent.encode(), Path("gb.toml")).rules_of(Abandonment)
+    assert not rule.message_required
+    assert pack.rules[0].enabled
+
+
+def test_a_pack_knows_its_categories() -> None:
+    assert find_packs(["au"])[0].categories == {"telemarketing", "research"}
+
+
+def test_a_file_that_is_no_pack_hides_none_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "0.toml").write_bytes(b"\xff")
+    (tmp_path / "1.toml").write_text("pack = 3")
+    raw = INDIA.replace("India: TCCCPR", "Bharat: TCCCPR", 1).encode()
+    (tmp_path / "2.toml").write_bytes(raw)
+    assert hashlib.sha256(raw).hexdigest() in packs_by_hash([tmp_path])
+
+
+def test_a_region_may_have_regions_of_its_own(tmp_path: Path) -> None:
+    florida = (SHIPPED / "us-fl.toml").read_text(encoding="utf-8")
+    (tmp_path / "a-city.toml").write_text(
+        florida.replace('id = "us-fl"', 'id = "a-city"', 1).replace(
+            'parent = "us"', 'parent = "us-fl"', 1
+        )
+    )
+    found = [pack.id for pack in add_regions(find_packs(["us"]), [tmp_path])]
+    assert found == ["us", "us-fl", "a-city"]
+    assert add_regions(()) == ()

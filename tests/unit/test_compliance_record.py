@@ -87,3 +87,77 @@ def test_a_denial_names_its_rules() -> None:
 def test_a_phone_handed_in_beside_the_facts_is_refused(leak: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="phone"):
         body_of(**leak)
+
+
+@pytest.mark.parametrize(
+    ("packs", "phone", "prefix", "has_zones"),
+    [
+        ((), PHONE, "", False),
+        (("in",), PHONE, "", False),  # one zone for all: no digit of the number is kept
+        (("gb",), "+442079460958", "", False),
+        (("au",), "+61412345678", "4", False),
+        (("us",), "+18505551234", "850", True),
+        (("us-fl",), "+18505551234", "850", True),
+        (("in", "au"), PHONE, "9", False),
+    ],
+)
+def test_of_the_number_only_what_a_pack_looks_at_is_kept(
+    packs: tuple[str, ...], phone: str, prefix: str, has_zones: bool
+) -> None:
+    facts, stack = replace(FACTS, phone=phone), find_packs(packs)
+    verdict = decide(facts, stack, NOW)
+    subject = json.loads(body_of(facts, packs=stack, verdict=verdict))["subject"]
+    assert (subject["prefix"], bool(subject["zones"])) == (prefix, has_zones)
+
+
+@pytest.mark.parametrize(
+    ("packs", "phone", "zones", "derived_by"),
+    [
+        (("in",), PHONE, None, "fixed"),
+        (("in",), PHONE, ("Asia/Kolkata",), "address"),
+        (("us", "in"), PHONE, None, "fixed"),
+        (("us-fl",), "+18505551234", None, "number"),
+        ((), PHONE, None, ""),
+    ],
+)
+def test_a_body_says_how_its_zones_were_found(
+    packs: tuple[str, ...], phone: str, zones: tuple[str, ...] | None, derived_by: str
+) -> None:
+    facts, stack = replace(FACTS, phone=phone, zones=zones), find_packs(packs)
+    zone = json.loads(body_of(facts, packs=stack, verdict=decide(facts, stack, NOW)))["zone"]
+    assert zone["derived_by"] == derived_by
+    assert zone["given"] == (None if zones is None else [*zones])
+
+
+def test_a_consent_is_kept_without_its_words() -> None:
+    consents = (
+        Consent("ebr", NOW, source="inquiry", id="k-1"),
+        Consent("inferred", None, ended=True, source="a form"),
+    )
+    read = json.loads(body_of(replace(FACTS, consents=consents)))
+    assert read["consents"] == [
+        {
+            "id": "k-1",
+            "kind": "ebr",
+            "captured_at": "2026-11-23T06:30:00.000005Z",
+            "ended": False,
+            "is_inquiry": True,
+        },
+        {"id": None, "kind": "inferred", "captured_at": None, "ended": True, "is_inquiry": False},
+    ]
+
+
+def test_what_nobody_told_is_null() -> None:
+    read = json.loads(body_of(replace(FACTS, caller=None, declaration=None, scrub=None)))
+    assert read["register"] is None
+    assert read["caller"] == dict.fromkeys(("number", "series", "peid", "tmid", "declaration"))
+    told = json.loads(body_of())
+    assert told["register"]["verdict"] == "unreadable", "it may name a person"
+    assert told["caller"]["declaration"] == {
+        "reference": "OAP/7",
+        "declared_on": "2026-11-23",
+        "objective": "service",
+        "cli_listed": True,
+    }
+    undated = replace(FACTS, declaration=Declaration(None, None, None, False))
+    assert json.loads(body_of(undated))["caller"]["declaration"]["declared_on"] is None

@@ -25,7 +25,7 @@ from dialer.compliance.facts import (
 from dialer.compliance.packs import SHIPPED, Pack, find_packs, load_pack, packs_by_hash, read_pack
 from dialer.compliance.record import canonical_body
 from dialer.compliance.replay import Replay, replay
-from tests.unit.compliance_facts import NOON, SERVICE
+from tests.unit.compliance_facts import NOON, SERVICE, US, US_NOON
 from tests.unit.test_compliance_cases import ROWS, Row, at, facts_of
 from tests.unit.test_compliance_properties import thorough
 
@@ -217,3 +217,17 @@ def test_what_was_counted_is_named() -> None:
     assert [past["id"] for past in read["history"]] == ["a-1"]
     found = again(known, find_packs(["in"]), NOON)
     assert found.facts == replace(known, phone="", consents=found.facts.consents)
+
+
+@pytest.mark.parametrize(("source", "code"), [("inquiry", "CONSENT_EXPIRED"), ("a form", "OK")])
+def test_an_inquiry_replays_as_one(source: str, code: str) -> None:
+    """Of a relationship by inquiry the pack asks three months, of another eighteen."""
+    known = replace(US, consents=(Consent("ebr", US_NOON - timedelta(days=100), source=source),))
+    found = again(known, find_packs(["us"]), US_NOON)
+    assert found.verdict is not None and found.verdict.code == code
+
+
+def test_a_call_without_caller_or_scrub_replays_without() -> None:
+    found = again(replace(SERVICE, caller=None, declaration=None), find_packs(["in"]), NOON)
+    assert (found.facts.caller, found.facts.declaration, found.facts.scrub) == (None, None, None)
+    assert not again(replace(SERVICE, phone="12"), find_packs(["in"]), NOON).number.is_valid

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from dialer.compliance.packs import SHIPPED, Pack, find_packs, read_pack
 from dialer.compliance.schema import Abandonment
 from dialer.compliance.senders import (
@@ -82,3 +84,15 @@ def test_a_mode_that_nobody_knows_is_bound_by_every_limit() -> None:
         for mode in ("robo", "auto_live", "hologram")
     ]
     assert bound == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("abandoned", "answered", "over"),
+    [
+        *((3, 100, False), (4, 100, True), (4, 99, False)),
+        *((30, 1000, False), (31, 1000, True), (3_000_000, 100_000_000, False)),
+    ],
+)
+def test_a_share_is_over_its_limit_by_one_person(abandoned: int, answered: int, over: bool) -> None:
+    (limit,) = abandonment_limits(find_packs(["in"]), "promotional", "robo", TODAY)
+    assert is_over(limit, abandoned=abandoned, answered=answered) is over
