@@ -27,7 +27,7 @@ DECIDING = (
 MODES = frozenset(("voice", "auto_live", "auto_pre", "robo"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class PackRule:
     """One rule in effect and the pack it comes from.
 
@@ -49,7 +49,7 @@ class Plan:
     rules: tuple[PackRule, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Active:
     """The part of a plan in effect on given local days, in stack order.
 

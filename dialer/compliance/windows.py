@@ -39,7 +39,7 @@ CLOSES_WITHIN_S = 8 * DAY_S
 SEARCH_DAYS = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class WindowRule:
     """A window rule with its times in seconds of the day; days are counted from 1970-01-01."""
 
