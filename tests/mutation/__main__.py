@@ -30,6 +30,7 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST_KILLED = 0.9
 #: What is asked first about a module, because it is about that module; else the cases are.
 FIRST = {
+    "alike": "alike",
     "chain": "chain",
     "durations": "packs",
     "numbering": "hours",
@@ -47,7 +48,7 @@ FIRST = {
 #: Then those that say much in little time, and at last those that try much.
 QUICK = (
     *("values", "cases", "decide", "hours", "schedules", "walltime", "windows", "consent"),
-    *("packs", "record", "chain", "senders", "wording", "words"),
+    *("packs", "record", "alike", "chain", "senders", "wording", "words"),
 )
 SLOW = ("replay", "naive", "properties")
 ENVIRONMENT = {"COMPLIANCE_SAMPLE": "700", "PROPERTY_EXAMPLES": "0.3"}
