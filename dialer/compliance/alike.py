@@ -36,7 +36,7 @@ def _reading(packs: tuple[Pack, ...]) -> tuple[int, bool]:
     return max(lengths, default=0), asks_zones
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AtOnce:
     """Decides calls at ``now``, an aware instant, as `decide` does."""
 
