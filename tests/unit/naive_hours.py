@@ -109,7 +109,7 @@ def _bands(items: Sequence[str]) -> list[tuple[str, ...]]:
 
 def within(spans: Sequence[Sequence[str]], clock: time) -> bool:
     """Texts of the day compare as its times do, and ``24:00`` is later than all."""
-    now = f"{clock:%H:%M}"
+    now = clock.isoformat("minutes")
     return any(start <= now < end for start, end in spans)
 
 
