@@ -247,11 +247,13 @@ def _inside(spans: tuple[Span, ...], clock: int) -> bool:
 
 
 def _local(day: int, clock: int) -> str:
-    hours, rest = divmod(clock, 3600)
-    name = WEEKDAYS[weekday_of(day)].capitalize()
-    return f"{name} {date_of(day)} {hours:02}:{rest // 60:02}:{rest % 60:02}"
+    return f"{WEEKDAYS[weekday_of(day)].capitalize()} {date_of(day)} {_clock(clock)}"
 
 
 def _spell(spans: tuple[Span, ...]) -> str:
-    texts = ("-".join(f"{edge // 3600:02}:{edge // 60 % 60:02}" for edge in span) for span in spans)
-    return " and ".join(texts)
+    return " and ".join("-".join(_clock(edge)[:5] for edge in span) for span in spans)
+
+
+def _clock(second: int) -> str:
+    hours, rest = divmod(second, 3600)
+    return f"{hours:02}:{rest // 60:02}:{rest % 60:02}"

@@ -105,7 +105,7 @@ def _first_questions(
             tuple(dict.fromkeys(one.code for one in failed)),
             asks,
             _join(one.detail for one in failed),
-            _join(dict.fromkeys(_CURES.get(one.code, _BY_WAITING) for one in failed)),
+            _known_cures(failed),
         )
 
     yield say(
@@ -253,7 +253,7 @@ def _cure(rule: schema.AnyRule, case: Case, failed: Sequence[Finding], verdict: 
             return f"A consent of kind {_or(rule.any_of)}, recorded with the lead."
         case schema.ConsentAge():
             return f"A new consent of kind {_or(rule.consent)}."
-        case schema.Dnc() if failed[0].code != "DNC_SCRUB_STALE":
+        case schema.Dnc() if all(one.code != "DNC_SCRUB_STALE" for one in failed):
             if rule.overridden_by:
                 return f"A consent of kind {_or(rule.overridden_by)}; nothing else."
             return "Nothing: the subscriber does not want such calls."
@@ -270,7 +270,11 @@ def _cure(rule: schema.AnyRule, case: Case, failed: Sequence[Finding], verdict: 
             return _until(gap_opens_at(rule, case), case)
         case schema.Window():
             return _until(verdict.next_allowed_at, case)
-    return _CURES.get(failed[0].code, _BY_WAITING)
+    return _known_cures(failed)
+
+
+def _known_cures(failed: Iterable[Finding]) -> str:
+    return _join(_CURES.get(one.code, _BY_WAITING) for one in failed)
 
 
 def _until(at: datetime | None, case: Case) -> str:
@@ -299,8 +303,8 @@ def _say_narrowing(narrowing: Narrowing, case: Case, verdict: Verdict) -> Said:
 def say_local(at: datetime, zone: ZoneInfo) -> str:
     """``Mon 23 Nov 2026 12:00:00 in Asia/Kolkata (UTC+05:30)``."""
     local = at.astimezone(zone)
-    offset = local.strftime("%z")
-    return f"{local:%a %d %b %Y %H:%M:%S} in {zone.key} (UTC{offset[:3]}:{offset[3:5]})"
+    offset = local.isoformat(timespec="seconds")[19:]
+    return f"{local:%a %d %b %Y %H:%M:%S} in {zone.key} (UTC{offset})"
 
 
 def _on(at: datetime, case: Case) -> str:

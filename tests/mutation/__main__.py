@@ -44,11 +44,13 @@ FIRST = {
     "walltime": "walltime",
     "windows": "schedules",
     "words": "wording",
+    "zones": "zones",
 }
 #: Then those that say much in little time, and at last those that try much.
 QUICK = (
     *("values", "cases", "decide", "hours", "schedules", "walltime", "windows", "consent"),
     *("packs", "record", "alike", "chain", "senders", "wording", "words"),
+    *("spelling", "zones"),
 )
 SLOW = ("replay", "naive", "properties")
 ENVIRONMENT = {"COMPLIANCE_SAMPLE": "700", "PROPERTY_EXAMPLES": "0.3"}

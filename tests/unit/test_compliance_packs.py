@@ -137,6 +137,7 @@ WRONG = [
     ('spans = [["10:00", "21:00"]]', "spans = []", r"\.spans"),
     ('consent = ["inquiry"]', "consent = []", r"\.consent"),
     ("threshold = 3", "threshold = 0", r"\.threshold"),
+    ('requires = ["oap_notice", "objective", "cli_list"]', "requires = []", r"\.requires"),
     ("[pack]", "[extra]\nx = 1\n[pack]", "unknown field `extra`"),
     ('mode = "fixed"', 'x = 1\nmode = "fixed"', r"unknown field `x`.*pack\.zones"),
     ("dates = [2026-01-26", "x = 1\ndates = [2026-01-26", "unknown field `x`.*calendars"),
@@ -151,10 +152,25 @@ def test_a_share_of_abandoned_calls_lies_between_none_and_all(rate: str) -> None
         read_pack(changed.encode(), Path("packs/gb.toml"))
 
 
-def test_a_pack_without_rules_is_none() -> None:
-    bare = INDIA[: INDIA.index("[[rule]]")]
+@pytest.mark.parametrize("rules", ["", "rule = []\n"])
+def test_a_pack_without_rules_is_none(rules: str) -> None:
+    bare = rules + INDIA[: INDIA.index("[[rule]]")]
     with pytest.raises(InvalidInput, match=r"in\.toml: .*rule"):
         read_pack(bare.encode(), Path("packs/in.toml"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('requires = ["oap_notice", "objective", "cli_list"]', 'requires = ["cli_list"]'),
+        ("threshold = 3", "threshold = 1"),
+        ('status = "not_reviewed"', 'status = "reviewed"\nreviewed_by = "A"'),
+        ('version = "2026-11-22"', 'version = "1"'),
+    ],
+)
+def test_the_least_that_a_pack_may_say(right: str, wrong: str) -> None:
+    assert right in INDIA
+    assert read_pack(INDIA.replace(right, wrong, 1).encode(), Path("packs/in.toml")).id == "in"
 
 
 @pytest.mark.parametrize(("right", "wrong", "says"), WRONG)

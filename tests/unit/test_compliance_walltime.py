@@ -52,6 +52,8 @@ def test_days_are_counted_from_a_thursday() -> None:
         ("Europe/London", "2026-03-30", None, 1, 1),
         ("America/New_York", "2026-11-01", "2026-11-01T06:00", -4, -5),
         ("Australia/Lord_Howe", "2026-04-04", "2026-04-04T15:00", 11, 10.5),
+        # India's standard time began with 1906, behind Madras time: clocks went on to the second.
+        ("Asia/Kolkata", "1905-12-31", "1905-12-31T18:38:50", 5 + 21 / 60 + 10 / 3600, 5.5),
         # Jerusalem's clock changes as a UTC day begins: neither day is cut.
         ("Asia/Jerusalem", "2026-03-26", None, 2, 2),
         ("Asia/Jerusalem", "2026-03-27", None, 3, 3),
@@ -64,7 +66,7 @@ def test_a_day_is_cut_where_the_clock_is_changed(
     assert zone is not None
     start = utc(day)
     end = start + 24 * HOUR
-    before, after = int(before_h * HOUR), int(after_h * HOUR)
+    before, after = round(before_h * HOUR), round(after_h * HOUR)
     cut = end if changes_at is None else utc(changes_at)
     wanted = [(start, cut, before), *([] if changes_at is None else [(cut, end, after)])]
     assert [*pieces(zone, start // DAY_S)] == wanted

@@ -106,44 +106,22 @@ def test_a_pack_without_hours_for_the_call_is_told_with_its_name() -> None:
     assert said.cure == "A campaign of a category that the pack has calling hours for."
 
 
+def test_of_two_packs_without_hours_the_first_is_named_and_both_are_told() -> None:
+    text = (SHIPPED / "in.toml").read_text(encoding="utf-8").replace('id = "in"', 'id = "two"', 1)
+    packs = (*INDIA, read_pack(text.encode(), Path("two.toml")))
+    said = one(replace(SERVICE, category="survey"), "pack", NOON, packs)
+    assert (said.pack_id, said.codes) == ("in", ("NO_WINDOW_RULE",))
+    assert said.found == (
+        "in has no calling window for survey, so it allows none. "
+        "two has no calling window for survey, so it allows none."
+    )
+
+
 def test_zones_that_are_never_open_together_are_told() -> None:
     never = replace(SERVICE, lead_zone="Asia/Tokyo", narrowing=Narrowing((), (("09:00", "10:00"),)))
     said = one(never, "zone")
     assert (said.passed, said.codes) == (False, ("NO_COMMON_WINDOW",))
     assert said.cure == "Wider hours of the campaign, or a time zone that is known better."
-
-
-@pytest.mark.parametrize(
-    ("line", "asks"),
-    [
-        ('spans = [["08:00", "20:00"]]', "every day 08:00-20:00"),
-        (
-            'spans = [["08:00", "12:30"], ["13:00", "20:00"]]',
-            "every day 08:00-12:30 and 13:00-20:00",
-        ),
-        ('spans = [["00:00", "24:00"]]', "every day at any hour"),
-    ],
-)
-def test_hours_are_spelled(line: str, asks: str) -> None:
-    packs = changed("us-fl", 'spans = [["08:00", "20:00"]]', line)
-    assert one(TAMPA, "us-fl.window", US_NOON, packs).asks == f"Calls {asks} at the callee."
-
-
-@pytest.mark.parametrize(
-    ("days", "spelled"),
-    [
-        (("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "every day"),
-        (("mon", "tue", "wed", "thu", "fri"), "Mon-Fri"),
-        (("mon", "tue", "wed"), "Mon-Wed"),
-        (("mon", "tue"), "Mon, Tue"),
-        (("mon", "wed", "fri"), "Mon, Wed, Fri"),
-        (("wed", "tue", "mon"), "Wed, Tue, Mon"),
-    ],
-)
-def test_days_are_spelled(days: tuple[str, ...], spelled: str) -> None:
-    said = one(replace(SERVICE, narrowing=Narrowing(days)), "campaign.hours")
-    assert said.asks == f"The campaign itself calls {spelled} at any hour."
-    assert (said.passed, said.found, said.cure) == (True, "Inside its hours.", None)
 
 
 def test_a_campaign_without_hours_of_its_own_is_not_asked_for_them() -> None:
@@ -161,44 +139,6 @@ def test_hours_of_the_campaign_that_are_over_say_so_once_for_every_reason() -> N
     assert said.cure == "Waiting until Tue 24 Nov 2026 14:00:00 in Asia/Kolkata (UTC+05:30)."
     without = one(replace(narrow, consents=()), "campaign.hours")
     assert without.cure == "Waiting.", "nobody knows until when"
-
-
-@pytest.mark.parametrize(
-    ("pack", "rule", "more"),
-    [
-        ("gb", "gb.window.weekday", "; fewer on holidays"),
-        ("au", "au.window.weekday", "; none on public holidays"),
-        ("in", "in.promo.window", "; the subscriber's own times count"),
-    ],
-)
-def test_what_else_shapes_a_window_is_told(pack: str, rule: str, more: str) -> None:
-    known = {
-        "gb": replace(US, phone="+442079460958", category="marketing", scrub=Scrub(NOON, "clear")),
-        "au": replace(US, phone="+61291234567", scrub=Scrub(NOON, "clear")),
-        "in": PROMO,
-    }[pack]
-    windows = [one for one in explain(known, NOON, find_packs([pack])) if one.kind == "window"]
-    assert windows and windows[0].asks.endswith(f" at the callee{more}.")
-
-
-@pytest.mark.parametrize(
-    ("period", "spelled"),
-    [
-        ("PT24H", "24 hours"),
-        ("PT1H", "1 hour"),
-        ("PT1H30M5S", "1 hour 30 minutes 5 seconds"),
-        ("PT1M1S", "1 minute 1 second"),
-        ("PT2H1S", "2 hours 1 second"),
-        ("P1D", "1 day"),
-        ("P7D", "7 days"),
-        ("P1M2D", "1 month 2 days"),
-        ("P18M", "18 months"),
-    ],
-)
-def test_periods_are_spelled(period: str, spelled: str) -> None:
-    packs = changed("us-fl", 'period = "PT24H"', f'period = "{period}"')
-    (cap,) = [one for one in explain(TAMPA, US_NOON, packs) if one.kind == "cap"]
-    assert cap.asks == f"At most 3 calls within {spelled}."
 
 
 @pytest.mark.parametrize(
@@ -323,6 +263,8 @@ def test_a_transaction_says_when_it_was() -> None:
     said = one(TRANSACTION, "in.transactional.age")
     assert said.asks == "A transaction of the customer within the last 30 minutes."
     assert said.found == "It was on 23 Nov 2026 11:55."
+    abroad = one(replace(TRANSACTION, lead_zone="Europe/London"), "in.transactional.age")
+    assert abroad.found == said.found, "on the clock of the first zone"
     late = one(replace(TRANSACTION, event_at=None), "in.transactional.age")
     assert late.cure == "Nothing: the call came too late to be transactional."
 
@@ -378,3 +320,32 @@ def test_a_rule_that_is_not_in_effect_is_not_told_of() -> None:
     assert "in.cli.service" not in {said.rule_id for said in explain(SERVICE, before)}
     ended = india("effective_from = 2026-03-15", "effective_from = 2026-03-15\nenabled = false")
     assert "in.cli.service" not in {said.rule_id for said in explain(SERVICE, NOON, ended)}
+
+
+@pytest.mark.parametrize(
+    ("dates", "given"),
+    [
+        ("effective_from = 2025-03-14", "explicit_dca of 23 Nov 2026 12:00"),
+        (
+            "effective_from = 2025-03-14\neffective_to = 2026-11-23",
+            "explicit_dca of 23 Nov 2026 12:00",
+        ),
+        (
+            "effective_from = 2026-11-24",
+            "inquiry of 15 Nov 2026 12:00, explicit_dca of 23 Nov 2026 12:00",
+        ),
+    ],
+)
+def test_consents_expire_by_the_rules_of_the_callees_day(dates: str, given: str) -> None:
+    text = (SHIPPED / "in.toml").read_text(encoding="utf-8")
+    place = text.index('id = "in.inquiry.age"')
+    begins = text.index("effective_from", place)
+    dated = text[:begins] + dates + text[text.index("\n", begins) :]
+    packs = (read_pack(dated.encode(), Path("in.toml")),)
+    consents = (Consent("inquiry", NOON - 8 * DAY), Consent("explicit_dca", NOON))
+    (asked,) = [
+        one
+        for one in explain(replace(EXPLICIT, consents=consents), NOON, packs)
+        if one.kind == "consent"
+    ]
+    assert asked.found == f"Given: {given}."
