@@ -92,9 +92,9 @@ def canonical_body(
     return _encode(body)
 
 
-# Parts that many checks of one pass have in common are encoded once.
 @lru_cache(maxsize=256)
 def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> Raw:
+    """Like all parts that many checks of a pass have in common, encoded once."""
     rules: JSON = {
         "packs": [pack.ref._asdict() for pack in stack],
         "applied": [pack.id for pack in verdict.packs],
