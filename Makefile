@@ -41,7 +41,7 @@ bench: $(READY)
 
 # Claims, passes with up to a million leads waiting, Make-Call, decisions; some minutes.
 bench-dialing: $(READY)
-	@$(BIN)/python -m tests.benchmarks decide claim make-call placing passes
+	@$(BIN)/python -m tests.benchmarks decide claim make-call placing passes status
 	@$(BIN)/python -m tests.benchmarks.pacing
 
 # 200 scripted conversations and 300 faulted calls with the whole product; some twelve minutes.

@@ -30,6 +30,7 @@ from dialer.domain.attempt import AttemptState
 from dialer.domain.pacing import PASS_EVERY_S
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.leads.spool import import_spooled
+from dialer.store import tallies
 from dialer.store.audit_heads import seal_hourly
 from dialer.store.notify import DIAL
 from dialer.store.tables import attempts
@@ -52,6 +53,7 @@ _IMPORTS_EVERY_S = 2.0
 _LEFT_RECORDINGS_EVERY_S = 60.0
 _ERASURES_EVERY_S = 5.0
 _RETENTION_EVERY_S = 3600.0
+_TALLIES_EVERY_S = 10.0
 _SEAL_EVERY_S = 60.0  # looks; `audit_heads.SEAL_AFTER` says how often the chain is sealed
 
 
@@ -157,6 +159,7 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: finish_erasures(runtime.db, settings.data_dir),
         ),
         "retention": (_RETENTION_EVERY_S, lambda: forget_old(runtime.db, settings.data_dir)),
+        "tallies": (_TALLIES_EVERY_S, lambda: runtime.db.run(tallies.advance)),
         "seal": (
             _SEAL_EVERY_S,
             lambda: runtime.db.run(lambda tx: seal_hourly(tx, runtime.law.keys.chain)),

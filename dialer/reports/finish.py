@@ -10,8 +10,9 @@ from typing import Final
 
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
-from dialer.store.reports import Calls, Places
+from dialer.store.reports import Placed, Places
 
+ASSUMPTION: Final = "each waiting lead takes one call at this rate, in calling hours"
 RATE_SPAN: Final = timedelta(minutes=5)
 # A call placed this moment is not yet a rate: the shortest time it is spread over.
 _LEAST_SPAN: Final = timedelta(seconds=10)
@@ -30,15 +31,13 @@ class Rates:
     net: float
 
 
-def rates(calls: Sequence[Calls], settled_lately: int, now: datetime) -> Rates:
+def rates(placed: Placed, settled_lately: int, now: datetime) -> Rates:
     """A campaign that began, or went on after a pause, within them is measured from its first
     call in view on."""
-    first = min((call.first_at for call in calls if call.first_at is not None), default=None)
-    if first is None:
+    if placed.first_at is None:
         return Rates(0.0, 0.0)
-    minutes = max(now - first, _LEAST_SPAN) / _MINUTE
-    placed = sum(call.placed_lately for call in calls)
-    return Rates(round(placed / minutes, 2), round(settled_lately / minutes, 2))
+    minutes = max(now - placed.first_at, _LEAST_SPAN) / _MINUTE
+    return Rates(round(placed.count / minutes, 2), round(settled_lately / minutes, 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from dialer.domain.breakers import Breaker, in_words
 from dialer.domain.budget import Budget
 from dialer.domain.campaign import CampaignState
 from dialer.domain.retry import EnrolmentState
-from dialer.reports.finish import RATE_SPAN, Finish, Rates, finish, rates
+from dialer.reports.finish import ASSUMPTION, RATE_SPAN, Finish, Rates, finish, rates
 from dialer.settings import RecoveryBounds
-from dialer.store import campaigns, carrier, reports
+from dialer.store import campaigns, carrier, reports, tallies
 from dialer.store.abandoned import over_limits
 from dialer.store.breakers import breaker_of
 from dialer.store.budget import budget_of
@@ -43,7 +43,8 @@ async def stats(
     leads = waiting + calling + exhausted + cancelled + those done + those blocked. done counts
     by disposition the leads that are done or exhausted, opted_out repeats one of its numbers;
     exhausted counts all, with a disposition or without. in_flight counts every live attempt by
-    state, ambiguous ones included. attempts: calls that rang or may have. answer_rate: the share
+    state, ambiguous ones included. attempts: calls that rang or may have. supposed: those whose
+    outcome is supposed, as nobody told how they ended. answer_rate: the share
     of ended calls that a person answered, 0 to 1, None before the first has ended. rate_per_min
     and net_per_min: see `Rates`. finish_at and left_over: see `Finish`. unresolved: the oldest
     calls in doubt, at most 20, with what each awaits by ``bounds``. Times are aware datetimes.
@@ -51,8 +52,9 @@ async def stats(
     # First: a call that ends meanwhile is counted twice, and none is missing where nobody is up.
     live = await reports.count_live(tx, campaign.id)
     places = await reports.count_places(tx, campaign.id)
-    calls = await reports.count_calls(tx, campaign.id, since=tx.now - RATE_SPAN)
-    checks = await reports.count_checks(tx, campaign.id)
+    calls = await reports.count_calls(tx, campaign.id)
+    placed = await reports.count_placed(tx, campaign.id, since=tx.now - RATE_SPAN)
+    checks = await tallies.count_checks(tx, [campaign.id])
     account = breaker_of(await carrier.get_carrier(tx))
     budget = await budget_of(tx, campaign)
     abandoned = await over_limits(tx, campaign, packs)
@@ -63,7 +65,7 @@ async def stats(
     outcomes = _sum((call.outcome, call.count) for call in calls)
     is_open = campaign.is_window_open(packs, tx.now)
     settled = await reports.count_settled(tx, campaign.id, since=tx.now - RATE_SPAN)
-    rate = rates(calls, settled, tx.now)
+    rate = rates(placed, settled, tx.now)
     through = await _finish(tx, campaign, packs, places, rate.calls)
     return {
         "state": campaign.state.value,
@@ -83,11 +85,13 @@ async def stats(
         "opted_out": done["opted_out"],
         "attempts": sum(call.count for call in calls),
         "outcomes": _sorted(outcomes),
+        "supposed": await reports.count_supposed(tx, campaign.id),
         "answer_rate": answer_rate(outcomes),
         "checks": {"allowed": checks.get("allow", 0), "denied": checks.get("deny", 0)},
         "rate_per_min": rate.calls,
         "net_per_min": rate.net,
         "finish_at": through.at,
+        "finish_assumes": None if through.at is None else ASSUMPTION,
         "left_over": through.left_over,
         "starts_at": campaign.row.starts_at,
         "ends_at": campaign.row.ends_at,

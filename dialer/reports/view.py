@@ -18,7 +18,6 @@ Stats = Mapping[str, Any]
 
 _STATE_STYLES: Final = {"running": "green", "paused": "yellow", "cancelled": "red"}
 _MOST_UNRESOLVED: Final = 5  # lines of calls in doubt; the API lists them all
-_ASSUMPTION: Final = "if each waiting lead takes one call at this rate, in calling hours"
 
 
 def status_view(name: str, stats: Stats, now: datetime) -> RenderableType:
@@ -109,7 +108,9 @@ def _calls(stats: Stats) -> str:
     ended, rate = sum(stats["outcomes"].values()), stats["answer_rate"]
     if rate is None:
         return f"{stats['attempts']}, none of them ended yet"
-    return f"{stats['attempts']}; answer rate {rate:.0%} of {ended} ended"
+    unseen = stats["supposed"]
+    supposed = f"; {unseen} ended unseen, their outcome is supposed" if unseen else ""
+    return f"{stats['attempts']}; answer rate {rate:.0%} of {ended} ended{supposed}"
 
 
 def _checks(stats: Stats) -> str:
@@ -137,7 +138,7 @@ def _finish(stats: Stats, now: datetime) -> str:
         return _why_unknown(stats) + last
     if finish_at == ends_at:
         return f"{_clock(finish_at, now)}, when the campaign ends"
-    return f"about {_clock(finish_at, now)} {_ASSUMPTION}"
+    return f"about {_clock(finish_at, now)} if {stats['finish_assumes']}"
 
 
 def _why_unknown(stats: Stats) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, text
@@ -13,7 +14,7 @@ from dialer.errors import Unavailable
 from dialer.shipped import shipped_folder
 from dialer.store.engine import ACCOUNT_ID
 from dialer.store.prices import seed_prices
-from dialer.store.tables import accounts, carrier_accounts, request_budgets
+from dialer.store.tables import accounts, carrier_accounts, request_budgets, tally_marks
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Any 64-bit number of our own; two processes that start together migrate one after the other.
 _MIGRATION_LOCK = 0x6469616C6572
 
+_NOTHING_YET = datetime(1970, 1, 1, tzinfo=UTC)
 OLDEST_POSTGRES = 150000
 
 
@@ -70,6 +72,11 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
             await connection.execute(
                 insert(carrier_accounts)
                 .values(account_id=ACCOUNT_ID, carrier="plivo", cap=50, cps=2.0)
+                .on_conflict_do_nothing()
+            )
+            await connection.execute(
+                insert(tally_marks)
+                .values(account_id=ACCOUNT_ID, upto=_NOTHING_YET)
                 .on_conflict_do_nothing()
             )
             await connection.execute(

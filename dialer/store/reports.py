@@ -16,6 +16,8 @@ from sqlalchemy import and_, case, func, select, true
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from dialer.domain.attempt import LIVE, RANG_OR_MAY_HAVE, AttemptState
+from dialer.domain.retry import EnrolmentState
+from dialer.store import tallies
 from dialer.store.engine import Tx
 from dialer.store.tables import answers, attempts, checks, enrolments, lead_lists, leads
 
@@ -121,8 +123,8 @@ def _answers(mine: Any) -> Any:
 class Places:
     """Enrolments alike in ``state``, ``disposition`` and ``blocked_code``.
 
-    later: how many have a due time still to come; latest_due_at: the last of them.
-    undated: how many have no due time.
+    later: how many have a due time still to come, undated: how many have none; of leads that are
+    held up. latest_due_at: the last due time of all that wait.
     """
 
     state: str
@@ -135,55 +137,75 @@ class Places:
 
 
 async def count_places(tx: Tx, campaign_id: UUID) -> list[Places]:
-    """Count a campaign's enrolments in one grouped pass."""
-    rows = await tx.all(
-        select(
-            e.state,
-            e.disposition,
-            e.blocked_code,
-            func.count(),
-            func.count().filter(e.due_at > tx.now),
-            func.count().filter(e.due_at.is_(None)),
-            func.max(e.due_at),
-        )
-        .where(e.account_id == tx.account_id, e.campaign_id == campaign_id)
-        .group_by(e.state, e.disposition, e.blocked_code)
-    )
-    return [Places(*row) for row in rows]
+    """Count a campaign's enrolments. Who waits is who is in no other state; of those whom nothing
+    holds up no due times are counted, and the last of them is every group's."""
+    rows = await tallies.count_leads(tx, campaign_id)
+    places = [
+        Places(row.a, row.b, row.c, row.count, row.later, row.undated, row.latest_due_at)
+        for row in rows
+        if row.kind == "lead" and row.count
+    ]
+    enrolled = sum(row.count for row in rows if row.kind == "enrolled")
+    if left := enrolled - sum(place.count for place in places):
+        latest = rows[0].latest_due_at
+        places.append(Places(EnrolmentState.WAITING, None, None, left, 0, 0, latest))
+    return places
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Attempts that rang or may have, alike in ``outcome`` (None: not over yet).
-
-    placed_lately: those the carrier was asked for since the given instant, first_at their first.
-    """
+    """Attempts that rang or may have, alike in ``outcome`` (None: not over yet)."""
 
     outcome: str | None
     count: int
-    placed_lately: int
-    first_at: datetime | None
 
 
-async def count_calls(tx: Tx, campaign_id: UUID, *, since: datetime) -> list[Calls]:
-    """Count a campaign's calls by how they ended, and those placed after ``since``."""
-    lately = a.placing_at > since
-    rows = await tx.all(
-        select(
-            a.outcome,
-            func.count(),
-            func.count().filter(lately),
-            func.min(a.placing_at).filter(lately),
-        )
-        .where(
+async def count_calls(tx: Tx, campaign_id: UUID) -> list[Calls]:
+    """Count a campaign's calls by how they ended."""
+    up = await tx.scalar(
+        select(func.count()).where(
             a.account_id == tx.account_id,
             a.campaign_id == campaign_id,
             a.is_test.is_(False),
+            a.state.in_(sorted(LIVE & set(CALLED))),
+        )
+    )
+    over = await tallies.count_over(tx, [campaign_id])
+    ended = [Calls(row.b, row.count) for row in over if row.a in CALLED and row.c is None]
+    return [*ended, Calls(None, up)] if up else ended
+
+
+async def count_supposed(tx: Tx, campaign_id: UUID) -> int:
+    """Count a campaign's calls whose end nobody told; see `domain.late_end`."""
+    query = select(func.count()).where(
+        a.account_id == tx.account_id,
+        a.campaign_id == campaign_id,
+        a.is_test.is_(False),
+        a.end_supposed_at.is_not(None),
+    )
+    return await tx.scalar(query) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Calls the carrier was asked for since an instant, and the first of them."""
+
+    count: int
+    first_at: datetime | None
+
+
+async def count_placed(tx: Tx, campaign_id: UUID, *, since: datetime) -> Placed:
+    """Count a campaign's newest calls."""
+    rows = await tx.all(
+        select(func.count(), func.min(a.placing_at)).where(
+            a.account_id == tx.account_id,
+            a.campaign_id == campaign_id,
+            a.is_test.is_(False),
+            a.placing_at > since,
             a.state.in_(CALLED),
         )
-        .group_by(a.outcome)
     )
-    return [Calls(*row) for row in rows]
+    return Placed(*rows[0])
 
 
 _SETTLED = """
@@ -213,24 +235,12 @@ async def some_waiting(tx: Tx, campaign_id: UUID) -> Any:
     return rows[0] if rows else None
 
 
-async def count_live(tx: Tx, campaign_id: UUID) -> dict[str, int]:
-    """Count a campaign's attempts that take capacity, by state, test calls included."""
+async def count_live(tx: Tx, campaign_id: UUID | None = None) -> dict[str, int]:
+    """Count attempts that take capacity, by state, test calls included; None: of all campaigns."""
+    only = () if campaign_id is None else (a.campaign_id == campaign_id,)
     rows = await tx.all(
         select(a.state, func.count())
-        .where(
-            a.account_id == tx.account_id, a.campaign_id == campaign_id, a.state.in_(sorted(LIVE))
-        )
+        .where(a.account_id == tx.account_id, a.state.in_(sorted(LIVE)), *only)
         .group_by(a.state)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-async def count_checks(tx: Tx, campaign_id: UUID) -> dict[str, int]:
-    """Count a campaign's checks by decision, ``allow`` and ``deny``."""
-    c = checks.c
-    rows = await tx.all(
-        select(c.decision, func.count())
-        .where(c.account_id == tx.account_id, c.campaign_id == campaign_id)
-        .group_by(c.decision)
     )
     return {row[0]: row[1] for row in rows}

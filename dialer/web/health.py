@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from litestar import Response, get
 from litestar.datastructures import State
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from dialer.errors import DatabaseAway
-from dialer.store import carrier
+from dialer.store import carrier, reports, tallies
 from dialer.store.engine import Tx
-from dialer.store.tables import attempts, campaigns, checks
+from dialer.store.tables import campaigns
 from dialer.web.context import MARKER, Context
 
 
@@ -52,7 +53,7 @@ async def metrics(state: State) -> Response[bytes]:
     is_up = True
     try:
         async with context.db.begin() as tx:
-            await _measure(tx, registry)
+            await measure(tx, registry)
     except DatabaseAway:
         is_up = False
     for name, text, value in (
@@ -70,18 +71,30 @@ async def metrics(state: State) -> Response[bytes]:
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _measure(tx: Tx, registry: CollectorRegistry) -> None:
-    for name, text, column in (
-        ("dialer_attempts", "Attempts by state", attempts.c.state),
-        ("dialer_outcomes", "Ended attempts by outcome", attempts.c.outcome),
-        ("dialer_campaigns", "Campaigns by state", campaigns.c.state),
-        ("dialer_checks", "Compliance checks by decision", checks.c.decision),
+async def measure(tx: Tx, registry: CollectorRegistry) -> None:
+    """Set what the rows say."""
+    c = campaigns.c
+    rows = await tx.all(select(c.id, c.state).where(c.account_id == tx.account_id))
+    ids = [row.id for row in rows]
+    states = Counter(await reports.count_live(tx))
+    outcomes: Counter[str] = Counter()
+    for over in await tallies.count_over(tx, ids):
+        states[over.a] += over.count
+        if over.b is not None:
+            outcomes[over.b] += over.count
+    for name, text, label, counts in (
+        ("dialer_attempts", "Attempts by state", "state", states),
+        ("dialer_outcomes", "Ended attempts by outcome", "outcome", outcomes),
+        ("dialer_campaigns", "Campaigns by state", "state", Counter(row.state for row in rows)),
+        (
+            "dialer_checks",
+            "Compliance checks by decision",
+            "decision",
+            await tallies.count_checks(tx, ids),
+        ),
     ):
-        gauge = Gauge(name, text, [column.name], registry=registry)
-        query = select(column, func.count()).where(
-            column.table.c.account_id == tx.account_id, column.is_not(None)
-        )
-        for value, count in await tx.all(query.group_by(column)):
+        gauge = Gauge(name, text, [label], registry=registry)
+        for value, count in counts.items():
             gauge.labels(value).set(count)
     account = await carrier.get_carrier(tx)
     for name, text, value in (

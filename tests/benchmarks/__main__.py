@@ -9,7 +9,17 @@ from pathlib import Path
 import uvloop
 
 from dialer.store import embedded
-from tests.benchmarks import audio, audit, claim, decide, leads_in, make_call, passes, placing
+from tests.benchmarks import (
+    audio,
+    audit,
+    claim,
+    decide,
+    leads_in,
+    make_call,
+    passes,
+    placing,
+    status,
+)
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -21,6 +31,7 @@ BENCHMARKS = {
     "audio": audio.run,
     "placing": placing.run,
     "passes": passes.run,  # makes a million leads: some minutes
+    "status": status.run,  # and again
 }
 
 

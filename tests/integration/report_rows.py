@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from dialer.domain.attempt import FINAL
 from dialer.domain.definition import Definition
 from dialer.domain.definition_parse import parse_tables
 from dialer.domain.ids import uuid7
@@ -133,6 +134,8 @@ class Rows:
     async def attempt(self, lead: Any, state: str = "ended", **values: Any) -> UUID:
         enrolment_id, lead_id, phone = lead
         attempt_id = uuid7()
+        if state in FINAL:
+            values.setdefault("ended_at", self.tx.now)
         await self._insert(
             attempts,
             id=attempt_id,

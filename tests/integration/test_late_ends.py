@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from dialer.dialing.recovery import recover
 from dialer.dialing.redial import redial
 from dialer.providers.protocols import CarrierCall
-from dialer.store import spending
+from dialer.store import reports, spending
 from dialer.store.breakers import breaker_of
 from dialer.store.carrier import get_carrier
 from dialer.store.tables import enrolments, outbox
@@ -77,6 +77,8 @@ async def test_a_lost_callback_and_a_late_record_still_end_true(
     attempt_id = await suppose(floor)
     supposed = await floor.attempt(attempt_id)
     lead = await floor.lead(ASHA)
+    async with floor.db.begin() as tx:
+        assert await reports.count_supposed(tx, supposed.campaign_id) == 1
     assert (supposed.outcome, lead.due_at - supposed.ended_at) == ("failed", timedelta(minutes=20))
     if by_callback:
         await floor.later(60)
@@ -88,6 +90,8 @@ async def test_a_lost_callback_and_a_late_record_still_end_true(
     found, lead = await floor.attempt(attempt_id), await floor.lead(ASHA)
     assert (found.state, found.outcome, found.hangup_code) == ("ended", "busy", 3010)
     assert found.end_supposed_at is None and found.ended_at == supposed.ended_at
+    async with floor.db.begin() as tx:
+        assert await reports.count_supposed(tx, found.campaign_id) == 0
     assert (found.cost_usd, found.known_cost_usd) == (Decimal("0.004"), Decimal("0.004"))
     assert (lead.state, lead.attempts) == ("waiting", 1)
     assert lead.due_at - found.ended_at == timedelta(hours=3), "from its end, not from the news"

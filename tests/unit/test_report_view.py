@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from dialer.domain.campaign import CampaignState
-from dialer.reports.finish import Finish, Rates, finish, rates
+from dialer.reports.finish import ASSUMPTION, Finish, Rates, finish, rates
 from dialer.reports.stats import answer_rate
 from dialer.reports.view import percent_done, status_view, summary_table
-from dialer.store.reports import Calls, Places
+from dialer.store.reports import Placed, Places
 
 NOW = datetime(2026, 11, 23, 11, 0, tzinfo=ZoneInfo("Asia/Kolkata"))
 RUNNING: Mapping[str, Any] = {
@@ -37,10 +37,12 @@ RUNNING: Mapping[str, Any] = {
     "attempts": 48,
     "outcomes": {"completed": 29, "invalid_number": 15, "busy": 3},
     "answer_rate": 0.617,
+    "supposed": 2,
     "checks": {"allowed": 51, "denied": 7},
     "rate_per_min": 38.4,
     "net_per_min": 30.1,
     "finish_at": NOW + timedelta(minutes=1),
+    "finish_assumes": ASSUMPTION,
     "starts_at": None,
     "ends_at": NOW + timedelta(hours=1),
     "warnings": ["DNC_SCRUB_STALE holds 3 of the leads: upload a fresh scrub (POST /scrubs)"],
@@ -169,9 +171,9 @@ def test_a_window_too_short_for_the_rate_says_how_many_it_leaves_uncalled() -> N
 
 def test_the_rate_is_of_the_time_since_the_first_call_in_view() -> None:
     at = NOW - timedelta(minutes=2)
-    assert rates([Calls("busy", 9, 4, at), Calls(None, 2, 2, NOW)], 1, NOW) == Rates(3.0, 0.5)
-    assert rates([Calls("busy", 1, 1, NOW)], 0, NOW) == Rates(6.0, 0.0)  # not endless: 1 in 10 s
-    assert rates([Calls("busy", 9, 0, None)], 0, NOW) == Rates(0.0, 0.0)
+    assert rates(Placed(6, at), 1, NOW) == Rates(3.0, 0.5)
+    assert rates(Placed(1, NOW), 0, NOW) == Rates(6.0, 0.0)  # not endless: 1 in 10 s
+    assert rates(Placed(0, None), 0, NOW) == Rates(0.0, 0.0)
 
 
 def test_machines_are_no_answers_and_no_calls_have_no_rate() -> None:

@@ -32,6 +32,7 @@ from dialer.store.tables.leads import consents, lead_lists, leads, rejects
 from dialer.store.tables.meta import metadata
 from dialer.store.tables.rights import erasures
 from dialer.store.tables.suppressions import scrub_results, scrubs, suppressions
+from dialer.store.tables.tallies import tallies, tally_marks
 from dialer.store.tables.webhooks import deliveries, outbox, webhook_endpoints
 
 __all__ = [
@@ -69,6 +70,8 @@ __all__ = [
     "spending",
     "subjects",
     "suppressions",
+    "tallies",
+    "tally_marks",
     "turns",
     "webhook_endpoints",
 ]

@@ -138,5 +138,21 @@ enrolments = Table(
     ),
     Index("ix_enrolments_state", "account_id", "campaign_id", "state"),
     Index("ix_enrolments_phone", "account_id", "phone"),
+    # What a status counts: those that came to their end since the tallies, and those held up.
+    Index(
+        "ix_enrolments_final",
+        "account_id",
+        "campaign_id",
+        "changed_at",
+        postgresql_where=text("state not in ('waiting', 'calling')"),
+    ),
+    Index(
+        "ix_enrolments_held",
+        "account_id",
+        "campaign_id",
+        "blocked_code",
+        "due_at",
+        postgresql_where=text("state = 'waiting' and blocked_code is not null"),
+    ),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
 )
