@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+from dialer.compliance.alike import AtOnce
 from dialer.compliance.decide import Verdict
 from dialer.compliance.facts import Consent, Scrub
 from dialer.compliance.packs import find_packs
@@ -61,7 +62,7 @@ def judge(lead: SimpleNamespace, definition: Definition, scrub: Scrub | None = N
         sender=sender,
         batch=batch,
         packs=find_packs(definition.campaign.rule_packs),
-        now=ELEVEN_IST,
+        deciding=AtOnce(ELEVEN_IST),
     )
     return verdict
 
