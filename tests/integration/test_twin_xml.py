@@ -338,7 +338,7 @@ async def test_a_callee_who_hangs_up_takes_the_stream_along() -> None:
             closed.append(kind)
             return ws
 
-        one.twin.set_callees({CALLEE: {"hang_up_after_s": 0.5}})
+        one.twin.set_callees({CALLEE: {"hang_up_after_s": 2.0}})
         one.replies = {"/answer": stream_xml(one, keepCallAlive="true"), "/ws": socket}
         await one.run()
         assert closed == [WSMsgType.CLOSE]
