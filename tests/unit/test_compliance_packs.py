@@ -137,6 +137,7 @@ WRONG = [
     ('spans = [["10:00", "21:00"]]', "spans = []", r"\.spans"),
     ('consent = ["inquiry"]', "consent = []", r"\.consent"),
     ("threshold = 3", "threshold = 0", r"\.threshold"),
+    ("max = 3", "max = 0", r"\.max"),
     ('requires = ["oap_notice", "objective", "cli_list"]', "requires = []", r"\.requires"),
     ("[pack]", "[extra]\nx = 1\n[pack]", "unknown field `extra`"),
     ('mode = "fixed"', 'x = 1\nmode = "fixed"', r"unknown field `x`.*pack\.zones"),
@@ -164,6 +165,7 @@ def test_a_pack_without_rules_is_none(rules: str) -> None:
     [
         ('requires = ["oap_notice", "objective", "cli_list"]', 'requires = ["cli_list"]'),
         ("threshold = 3", "threshold = 1"),
+        ("max = 3", "max = 1"),
         ('status = "not_reviewed"', 'status = "reviewed"\nreviewed_by = "A"'),
         ('version = "2026-11-22"', 'version = "1"'),
     ],

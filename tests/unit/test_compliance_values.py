@@ -12,7 +12,6 @@ import pytest
 from msgspec import Struct
 
 from dialer import compliance
-from dialer.compliance.alike import AtOnce
 from dialer.compliance.chain import Faults
 from dialer.compliance.senders import ComplaintLimit
 
@@ -20,8 +19,8 @@ MODULES = [
     importlib.import_module(f"{compliance.__name__}.{found.name}")
     for found in pkgutil.iter_modules(compliance.__path__)
 ]
-#: Collect what is found while a chain is read, and what was decided at one instant.
-CHANGEABLE = {Faults, AtOnce}
+#: Collects what is found while a chain is read.
+CHANGEABLE = {Faults}
 
 
 def values_of(module: ModuleType) -> list[type]:
