@@ -32,10 +32,10 @@ LEAST_KILLED = 0.9
 FIRST = {
     "alike": "alike",
     "chain": "chain",
-    "durations": "packs",
+    "durations": "grammar",
     "numbering": "hours",
     "packs": "packs",
-    "preferences": "packs",
+    "preferences": "grammar",
     "record": "record",
     "replay": "replay",
     "rules_consent": "consent",
@@ -50,7 +50,7 @@ FIRST = {
 QUICK = (
     *("values", "cases", "decide", "hours", "schedules", "walltime", "windows", "consent"),
     *("packs", "record", "alike", "chain", "senders", "wording", "words"),
-    *("spelling", "zones"),
+    *("grammar", "spelling", "zones"),
 )
 SLOW = ("replay", "naive", "properties")
 ENVIRONMENT = {"COMPLIANCE_SAMPLE": "700", "PROPERTY_EXAMPLES": "0.3"}
