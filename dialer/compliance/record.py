@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import phonenumbers
@@ -62,6 +62,7 @@ def canonical_body(
     digits = facts.phone.removeprefix("+").encode()
     if number.is_valid and (digits in named or digits in more):
         raise ValueError("ids and extra of a check must not carry the lead's phone")
+    shared = _shared(stack, verdict, facts.narrowing, facts.zones, facts.lead_zone, decided_at)
     body: dict[str, object] = {
         "ids": Raw(named),
         "extra": Raw(more),
@@ -73,7 +74,7 @@ def canonical_body(
             **_number(number, stack),
             "number_type": facts.number_type,
         },
-        "zone": _zone(facts.zones, facts.lead_zone, stack, verdict, decided_at),
+        "zone": shared.zone,
         "classification": {
             "category": facts.category,
             "mode": facts.mode,
@@ -81,20 +82,34 @@ def canonical_body(
             "entity": facts.entity,
             "event_at": utc(facts.event_at),
         },
-        "rules": _rules(stack, verdict, facts.narrowing),
+        "rules": shared.rules,
         "consents": [_consent(consent) for consent in facts.consents],
         "register": _scrub(facts.scrub),
         "caller": _caller(facts.caller, facts.declaration),
         "history": [_past(past) for past in facts.history],
         "suppressed": facts.suppressed,
-        "result": _result(verdict),
+        "result": shared.result,
     }
     return _encode(body)
 
 
-@lru_cache(maxsize=256)
-def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> Raw:
-    """Like all parts that many checks of a pass have in common, encoded once."""
+class _Shared(NamedTuple):
+    """What many checks of one pass have in common, encoded."""
+
+    zone: Raw
+    rules: Raw
+    result: Raw
+
+
+@lru_cache(maxsize=1024)
+def _shared(
+    stack: tuple[Pack, ...],
+    verdict: Verdict,
+    narrowing: Narrowing,
+    given: tuple[str, ...] | None,
+    lead_zone: str | None,
+    decided_at: datetime,
+) -> _Shared:
     rules: JSON = {
         "packs": [pack.ref._asdict() for pack in stack],
         "applied": [pack.id for pack in verdict.packs],
@@ -102,12 +117,8 @@ def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> R
         "failed": failed(verdict),
         "narrowing": {"days": narrowing.days, "spans": narrowing.spans},
     }
-    return Raw(_encode(rules))
-
-
-@lru_cache(maxsize=256)
-def _result(verdict: Verdict) -> Raw:
-    return Raw(_encode(result(verdict)))
+    zone = _zone(given, lead_zone, stack, verdict, decided_at)
+    return _Shared(*(Raw(_encode(part)) for part in (zone, rules, result(verdict))))
 
 
 def result(verdict: Verdict) -> dict[str, JSON]:
@@ -155,18 +166,17 @@ def _number(number: Number, packs: tuple[Pack, ...]) -> dict[str, JSON]:
     }
 
 
-@lru_cache(maxsize=1024)
 def _zone(
     given: tuple[str, ...] | None,
     lead_zone: str | None,
     packs: tuple[Pack, ...],
     verdict: Verdict,
     decided_at: datetime,
-) -> Raw:
+) -> JSON:
     """``given``: zones of an address, in place of those that the packs derive."""
     applied = {ref.id for ref in verdict.packs}
     modes = {pack.header.zones.mode for pack in packs if pack.id in applied}
-    zone: JSON = {
+    return {
         "zones": verdict.zones,
         "derived_by": "address" if given is not None else "+".join(sorted(modes)),
         "given": None if given is None else [_zone_name(name) for name in given],
@@ -177,7 +187,6 @@ def _zone(
         },
         "tzdata": TZDATA_VERSION,
     }
-    return Raw(_encode(zone))
 
 
 def _zone_name(name: str) -> str:
