@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 import phonenumbers
@@ -62,7 +62,6 @@ def canonical_body(
     digits = facts.phone.removeprefix("+").encode()
     if number.is_valid and (digits in named or digits in more):
         raise ValueError("ids and extra of a check must not carry the lead's phone")
-    shared = _shared(stack, verdict, facts.narrowing, facts.zones, facts.lead_zone, decided_at)
     body: dict[str, object] = {
         "ids": Raw(named),
         "extra": Raw(more),
@@ -74,7 +73,7 @@ def canonical_body(
             **_number(number, stack),
             "number_type": facts.number_type,
         },
-        "zone": shared.zone,
+        "zone": _zone(facts.zones, facts.lead_zone, stack, verdict, decided_at),
         "classification": {
             "category": facts.category,
             "mode": facts.mode,
@@ -82,34 +81,20 @@ def canonical_body(
             "entity": facts.entity,
             "event_at": utc(facts.event_at),
         },
-        "rules": shared.rules,
+        "rules": _rules(stack, verdict, facts.narrowing),
         "consents": [_consent(consent) for consent in facts.consents],
         "register": _scrub(facts.scrub),
         "caller": _caller(facts.caller, facts.declaration),
         "history": [_past(past) for past in facts.history],
         "suppressed": facts.suppressed,
-        "result": shared.result,
+        "result": _result(verdict),
     }
     return _encode(body)
 
 
-class _Shared(NamedTuple):
-    """What many checks of one pass have in common, encoded."""
-
-    zone: Raw
-    rules: Raw
-    result: Raw
-
-
-@lru_cache(maxsize=1024)
-def _shared(
-    stack: tuple[Pack, ...],
-    verdict: Verdict,
-    narrowing: Narrowing,
-    given: tuple[str, ...] | None,
-    lead_zone: str | None,
-    decided_at: datetime,
-) -> _Shared:
+@lru_cache(maxsize=256)
+def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> Raw:
+    """Like all parts that many checks of a pass have in common, encoded once."""
     rules: JSON = {
         "packs": [pack.ref._asdict() for pack in stack],
         "applied": [pack.id for pack in verdict.packs],
@@ -117,8 +102,12 @@ def _shared(
         "failed": failed(verdict),
         "narrowing": {"days": narrowing.days, "spans": narrowing.spans},
     }
-    zone = _zone(given, lead_zone, stack, verdict, decided_at)
-    return _Shared(*(Raw(_encode(part)) for part in (zone, rules, result(verdict))))
+    return Raw(_encode(rules))
+
+
+@lru_cache(maxsize=256)
+def _result(verdict: Verdict) -> Raw:
+    return Raw(_encode(result(verdict)))
 
 
 def result(verdict: Verdict) -> dict[str, JSON]:
@@ -166,17 +155,18 @@ def _number(number: Number, packs: tuple[Pack, ...]) -> dict[str, JSON]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _zone(
     given: tuple[str, ...] | None,
     lead_zone: str | None,
     packs: tuple[Pack, ...],
     verdict: Verdict,
     decided_at: datetime,
-) -> JSON:
+) -> Raw:
     """``given``: zones of an address, in place of those that the packs derive."""
     applied = {ref.id for ref in verdict.packs}
     modes = {pack.header.zones.mode for pack in packs if pack.id in applied}
-    return {
+    zone: JSON = {
         "zones": verdict.zones,
         "derived_by": "address" if given is not None else "+".join(sorted(modes)),
         "given": None if given is None else [_zone_name(name) for name in given],
@@ -187,6 +177,7 @@ def _zone(
         },
         "tzdata": TZDATA_VERSION,
     }
+    return Raw(_encode(zone))
 
 
 def _zone_name(name: str) -> str:
