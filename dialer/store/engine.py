@@ -192,7 +192,9 @@ class Database:
         self._turns = asyncio.Semaphore(_most_connections(engine.pool.size()))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
-        # To take one out of the pool costs as much as two statements: they are kept, ready.
+        # To take one out of the pool costs as much as two statements: they are kept ready, though
+        # not all that it may open: hints are sent, and heard, on connections that it gives.
+        self._most_ready = engine.pool.size()
         self._ready: list[tuple[AsyncConnection, Any]] = []
         event.listen(engine.sync_engine, "engine_disposed", self._drop_ready)
 
@@ -298,7 +300,10 @@ class Database:
             return
         if connection.in_transaction():  # in name: what SQLAlchemy ran in ours
             await connection.rollback()
-        self._ready.append((connection, driver))
+        if len(self._ready) < self._most_ready:
+            self._ready.append((connection, driver))
+        else:
+            await connection.close()
 
     def _drop_ready(self, _: object) -> None:
         ready, self._ready = self._ready, []

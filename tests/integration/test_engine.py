@@ -24,6 +24,7 @@ from dialer.store.engine import (
     product_now,
 )
 from dialer.store.failures import RERUN_STATES, is_gone, must_rerun
+from dialer.store.notify import DIAL
 from dialer.store.tables import accounts, admin_log, carrier_accounts
 
 CLOCK = sa.select(sa.func.clock_timestamp())
@@ -313,6 +314,23 @@ async def test_a_server_that_goes_in_the_middle_of_a_transaction_is_away(
 
 def test_a_connection_whose_end_is_half_read_is_gone() -> None:
     assert is_gone(asyncpg.InternalClientError("cannot switch to state 12"))
+
+
+async def test_connections_that_are_kept_ready_leave_some_to_hints(
+    module_database_url: str,
+) -> None:
+    database = Database(create_engine(module_database_url, pool_size=2))
+    heard = asyncio.Event()
+    try:
+        async with database.begin(), database.begin(), database.begin():
+            pass  # as many as there may be
+        async with asyncio.timeout(5):
+            await database.hints.send([DIAL])
+            async with database.hints.listening():
+                with database.hints.on(DIAL, heard.set):
+                    await heard.wait()
+    finally:
+        await database.dispose()
 
 
 async def test_whoever_waits_for_a_connection_has_its_turn(module_database_url: str) -> None:
