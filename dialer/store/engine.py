@@ -192,8 +192,7 @@ class Database:
         self._turns = asyncio.Semaphore(_most_connections(engine.pool.size()))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
-        # To take one out of the pool costs as much as two statements: they are kept ready, though
-        # not all that it may open: hints are sent, and heard, on connections that it gives.
+        # The pool takes as long as two statements: some stay out of it, and some in, for hints.
         self._most_ready = engine.pool.size()
         self._ready: list[tuple[AsyncConnection, Any]] = []
         event.listen(engine.sync_engine, "engine_disposed", self._drop_ready)
