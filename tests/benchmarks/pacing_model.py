@@ -123,6 +123,7 @@ class Model:
     def __init__(self, world: World) -> None:
         self.world, self.seen, self.random = world, Seen(), Random(world.seed)
         self.cap, self.cps, self.carriers_cap = world.cap, world.cps, world.cap
+        self._changed_at = 0.0
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         # Our rows.
@@ -338,8 +339,10 @@ class Model:
             self._intended.clear()
         self.cap, self.cps = cap, cps
         self.carriers_cap = max(self.carriers_cap, cap)
+        self._changed_at = t
 
         def tighten(_: float) -> None:
-            self.carriers_cap = self.cap
+            if self._changed_at == t:  # a later change has its own time
+                self.carriers_cap = self.cap
 
         self._later(t + ON_THE_WAY_S, tighten)

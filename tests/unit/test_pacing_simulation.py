@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.benchmarks.pacing import CASES, INDIA, simulate
@@ -84,8 +84,24 @@ worlds = st.builds(
 )
 
 
+SOON_AGAIN = World(
+    seconds=90.0,
+    campaigns=(Dialed(UUID(int=0), 1.0, None, None),),
+    answers=lambda _: 0.0,
+    cap=1,
+    cps=1.0,
+    workers=1,
+    ring_out_s=2.0,
+    talk_s=2.0,
+    stalls=((0, 1.0, 2.0), (0, 1.625, 3.8125)),
+    changes=((12.0, 2, 1.0), (14.0, 1, 1.0)),
+    seed=0,
+)
+
+
 @settings(max_examples=12, deadline=None)
 @given(worlds)
+@example(SOON_AGAIN)
 def test_no_stall_and_no_change_of_limits_ever_goes_over_them(world: World) -> None:
     """Several processes stand still and go on, caps and CPS change under way: the carrier never
     sees a call above its cap, a start above its CPS, or a campaign above its own cap."""
