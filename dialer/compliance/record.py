@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 import msgspec
 import phonenumbers
@@ -26,22 +27,56 @@ from dialer.compliance.facts import (
     PastAttempt,
     Scrub,
 )
-from dialer.compliance.numbering import Number, read_number
+from dialer.compliance.numbering import read_number
 from dialer.compliance.packs import Pack
 from dialer.compliance.preferences import parse_verdict
 from dialer.compliance.verdict import Verdict
 from dialer.compliance.zones import TZDATA_VERSION, find_each_zone, find_zone
 
-JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+JSON: TypeAlias = "bool | int | float | str | UUID | Sequence[JSON] | Mapping[str, JSON] | None"
 
 #: Stands for text of a lead's file that no rule can read: it may name a person.
 UNREADABLE = "unreadable"
-_encoder = msgspec.json.Encoder(order="sorted")
+# Structs are encoded in the order of their fields, dicts in that of their keys.
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    """Who is called: by a name of ours, a keyed hash and what the number showed to these packs."""
+
+    calling_code: str
+    kind: str
+    number_type: str | None
+    phone_hash: str
+    phonenumbers: str
+    prefix: str
+    region: str | None
+    subject_id: str
+    zones: tuple[str, ...]
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """The groups of compliance reference §5, in the order of their names: the bytes are sorted."""
+
+    caller: Raw
+    classification: Raw
+    consents: Sequence[JSON]
+    decided_at: str | None
+    engine_version: str
+    extra: Raw
+    history: Sequence[JSON]
+    ids: Raw
+    register: JSON
+    result: Raw
+    rules: Raw
+    subject: _Subject
+    suppressed: bool
+    zone: Raw
 
 
 def canonical_body(
     *,
-    ids: Mapping[str, str | None],
+    ids: Mapping[str, UUID | str | None],
     facts: Facts,
     packs: Sequence[Pack],
     verdict: Verdict,
@@ -62,39 +97,58 @@ def canonical_body(
     digits = facts.phone.removeprefix("+").encode()
     if number.is_valid and (digits in named or digits in more):
         raise ValueError("ids and extra of a check must not carry the lead's phone")
-    body: dict[str, object] = {
-        "ids": Raw(named),
-        "extra": Raw(more),
-        "decided_at": utc(decided_at),
-        "engine_version": engine_version,
-        "subject": {
-            "subject_id": subject_id,
-            "phone_hash": phone_hash,
-            **_number(number, stack),
-            "number_type": facts.number_type,
-        },
-        "zone": _zone(facts.zones, facts.lead_zone, stack, verdict, decided_at),
-        "classification": {
-            "category": facts.category,
-            "mode": facts.mode,
-            "sector": facts.sector,
-            "entity": facts.entity,
-            "event_at": utc(facts.event_at),
-        },
-        "rules": _rules(stack, verdict, facts.narrowing),
-        "consents": [_consent(consent) for consent in facts.consents],
-        "register": _scrub(facts.scrub),
-        "caller": _caller(facts.caller, facts.declaration),
-        "history": [_past(past) for past in facts.history],
-        "suppressed": facts.suppressed,
-        "result": _result(verdict),
-    }
-    return _encode(body)
+    prefix, zones = shown(stack, number)
+    called = _called(facts.category, facts.mode, facts.sector, facts.entity, facts.event_at)
+    answer = _answer(stack, verdict, facts.narrowing, facts.zones, facts.lead_zone, decided_at)
+    return _encode(
+        _Body(
+            caller=_caller(facts.caller, facts.declaration),
+            classification=called,
+            consents=[_consent(consent) for consent in facts.consents],
+            decided_at=answer.decided_at,
+            engine_version=engine_version,
+            extra=Raw(more),
+            history=[_past(past) for past in facts.history],
+            ids=Raw(named),
+            register=_scrub(facts.scrub),
+            result=answer.result,
+            rules=answer.rules,
+            subject=_Subject(
+                calling_code=number.calling_code,
+                kind=number.kind,
+                number_type=facts.number_type,
+                phone_hash=phone_hash,
+                phonenumbers=phonenumbers.__version__,
+                prefix=prefix,
+                region=number.region,
+                subject_id=subject_id,
+                zones=zones,
+            ),
+            suppressed=facts.suppressed,
+            zone=answer.zone,
+        )
+    )
 
 
-@lru_cache(maxsize=256)
-def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> Raw:
-    """Like all parts that many checks of a pass have in common, encoded once."""
+class _Answer(NamedTuple):
+    """What the law said and from what, as many checks of a pass have it in common: encoded once."""
+
+    decided_at: str | None
+    result: Raw
+    rules: Raw
+    zone: Raw
+
+
+@lru_cache(maxsize=1024)
+def _answer(
+    stack: tuple[Pack, ...],
+    verdict: Verdict,
+    narrowing: Narrowing,
+    given: tuple[str, ...] | None,
+    lead_zone: str | None,
+    decided_at: datetime,
+) -> _Answer:
+    """``given``: zones of an address, in place of those that the packs derive."""
     rules: JSON = {
         "packs": [pack.ref._asdict() for pack in stack],
         "applied": [pack.id for pack in verdict.packs],
@@ -102,12 +156,23 @@ def _rules(stack: tuple[Pack, ...], verdict: Verdict, narrowing: Narrowing) -> R
         "failed": failed(verdict),
         "narrowing": {"days": narrowing.days, "spans": narrowing.spans},
     }
-    return Raw(_encode(rules))
+    zone = _zone(given, lead_zone, stack, verdict, decided_at)
+    parts = (Raw(_encode(part)) for part in (result(verdict), rules, zone))
+    return _Answer(utc(decided_at), *parts)
 
 
 @lru_cache(maxsize=256)
-def _result(verdict: Verdict) -> Raw:
-    return Raw(_encode(result(verdict)))
+def _called(
+    category: str, mode: str, sector: int | None, entity: str | None, event_at: datetime | None
+) -> Raw:
+    called: JSON = {
+        "category": category,
+        "mode": mode,
+        "sector": sector,
+        "entity": entity,
+        "event_at": utc(event_at),
+    }
+    return Raw(_encode(called))
 
 
 def result(verdict: Verdict) -> dict[str, JSON]:
@@ -131,10 +196,6 @@ def failed(verdict: Verdict) -> list[JSON]:
     ]
 
 
-def _encode(value: object) -> bytes:
-    return _encoder.encode(value)
-
-
 def utc(at: datetime | None) -> str | None:
     """An instant as the bytes have it: UTC with microseconds."""
     if at is None:
@@ -142,31 +203,16 @@ def utc(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _number(number: Number, packs: tuple[Pack, ...]) -> dict[str, JSON]:
-    """What the number showed to these packs (`alike.shown`): ``prefix`` and ``zones``."""
-    prefix, zones = shown(packs, number)
-    return {
-        "kind": number.kind,
-        "region": number.region,
-        "calling_code": number.calling_code,
-        "prefix": prefix,
-        "zones": zones,
-        "phonenumbers": phonenumbers.__version__,
-    }
-
-
-@lru_cache(maxsize=1024)
 def _zone(
     given: tuple[str, ...] | None,
     lead_zone: str | None,
     packs: tuple[Pack, ...],
     verdict: Verdict,
     decided_at: datetime,
-) -> Raw:
-    """``given``: zones of an address, in place of those that the packs derive."""
+) -> JSON:
     applied = {ref.id for ref in verdict.packs}
     modes = {pack.header.zones.mode for pack in packs if pack.id in applied}
-    zone: JSON = {
+    return {
         "zones": verdict.zones,
         "derived_by": "address" if given is not None else "+".join(sorted(modes)),
         "given": None if given is None else [_zone_name(name) for name in given],
@@ -177,7 +223,6 @@ def _zone(
         },
         "tzdata": TZDATA_VERSION,
     }
-    return Raw(_encode(zone))
 
 
 def _zone_name(name: str) -> str:

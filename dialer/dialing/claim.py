@@ -22,7 +22,7 @@ from dialer.dialing.callers import CallerPool, judge
 from dialer.dialing.decided import Decided, decision_row, has_slot
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
-from dialer.dialing.lineup import SCAN_LIMIT, Lineup, lineups_of
+from dialer.dialing.lineup import Lineup, lineups_of
 from dialer.dialing.quotas import Quotas, carry_json, desks_of, quotas_of, read_carry
 from dialer.domain.ids import uuid7s
 from dialer.domain.pacing import (
@@ -47,6 +47,7 @@ from dialer.store.queues import Queue, claim_due
 log = logging.getLogger(__name__)
 
 BATCH = 50
+SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no capacity
 BUSY_LINE_PAUSE = timedelta(seconds=5)
 # No slot lies before its pass can have committed and the call be started.
 COMMIT_TIME = timedelta(milliseconds=200)
@@ -110,7 +111,7 @@ async def dial_pass(tx: Tx, law: Law, *, busy_s: float = 0.0) -> list[Intended]:
     room = room if held is None else min(room, 1)  # the call that probes
     if room == 0:
         return []
-    lineups = await lineups_of(tx, law, running)
+    lineups = await lineups_of(tx, law, running, most=min(SCAN_LIMIT, room + BATCH))
     due = {cid: len(lineup) for cid, lineup in lineups.items()}
     carried = read_carry(account.share_carry)
     quotas = await quotas_of(tx, running, begin.live, due, room, desks, carried)
@@ -119,7 +120,7 @@ async def dial_pass(tx: Tx, law: Law, *, busy_s: float = 0.0) -> list[Intended]:
     pool = CallerPool(begin.callers)
     found = Pass(pool, begin.sender, AtOnce(tx.now), begin.head, busy_s=busy_s)
     await _scan(tx, law, running, lineups, quotas, found)
-    if any(len(seen) >= SCAN_LIMIT for seen in found.seen.values()):
+    if any(one.is_cut and one.is_done for one in lineups.values()):
         tx.hint(DIAL)  # there is more to look at, for the next pass, at once
     next_slot_at = await book(tx, account, running, found)
     intents = await _write(tx, law, found, next_slot_at, quotas.shares.carry)
@@ -155,16 +156,15 @@ async def _scan(
     ]:
         wanted: list[tuple[Queue, int]] = []
         for one in hungry:
-            left = SCAN_LIMIT - len(found.seen[one.id])
             first = quotas.of(one.id) if not found.seen[one.id] else BATCH
-            wanted += lineups[one.id].next(min(BATCH, first, left))
+            wanted += lineups[one.id].next(min(BATCH, first))
         seen = [lead_id for one in hungry for lead_id in found.seen[one.id]]
         claimed = await claim_due(tx, wanted, seen=seen)
         for one in hungry:
             batch = [lead for lead in claimed.leads if lead.campaign_id == one.id]
             await _decide_batch(tx, law, one, batch, quotas.of(one.id), claimed.holders, found)
         for one in hungry:
-            if lineups[one.id].is_done or len(found.seen[one.id]) >= SCAN_LIMIT:
+            if lineups[one.id].is_done:
                 through.add(one.id)
                 quotas.close(one.id, found.allowed[one.id])
 
@@ -191,6 +191,7 @@ async def _decide_batch(
         history_since=history_since(packs, tx.now),
     )
     found.callers.kept |= await kept_callers(tx, campaign.definition, phones)
+    check_ids = uuid7s(len(leads))
     for number, lead in enumerate(leads):
         if found.allowed[campaign.id] >= quota:
             return
@@ -199,7 +200,7 @@ async def _decide_batch(
         if holders[lead.phone] is not None or lead.phone in found.taken:
             found.busy.append(lead.id)
             continue
-        decided = decide_lead(lead, campaign, packs, batch, found)
+        decided = decide_lead(check_ids[number], lead, campaign, packs, batch, found)
         found.decided.append(decided)
         if decided.verdict.allowed:
             found.allowed[campaign.id] += 1
@@ -209,12 +210,17 @@ async def _decide_batch(
 
 async def _breathe(number: int) -> None:
     """Let others run now and then: a start is late after `ON_TIME_S`, audio has frames of 20 ms."""
-    if number % 4 == 3:
+    if number % 8 == 7:
         await asyncio.sleep(0)
 
 
 def decide_lead(
-    lead: Any, campaign: Campaign, packs: Sequence[Pack], batch: facts.Batch, found: Pass
+    check_id: UUID,
+    lead: Any,
+    campaign: Campaign,
+    packs: Sequence[Pack],
+    batch: facts.Batch,
+    found: Pass,
 ) -> Decided:
     """Ask the law about one lead, with the caller id it would see."""
     known, verdict = judge(
@@ -226,7 +232,7 @@ def decide_lead(
         packs=packs,
         deciding=found.deciding,
     )
-    return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone])
+    return Decided(lead, campaign, known, verdict, batch.subjects[lead.phone], check_id)
 
 
 async def book(tx: Tx, account: Any, running: Sequence[Campaign], found: Pass) -> datetime | None:

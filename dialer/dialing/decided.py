@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from dialer.compliance.record import canonical_body
 from dialer.compliance.verdict import TIME_REASONS
 from dialer.dialing.law import Law
 from dialer.domain.attempt import Disposition
-from dialer.domain.ids import uuid7
 from dialer.domain.retry import EnrolmentState, after_denial
 from dialer.store import enrolments
 from dialer.store.campaigns import Campaign
@@ -34,7 +33,7 @@ class Decided:
     facts: Facts
     verdict: Verdict
     subject_id: UUID
-    check_id: UUID = field(default_factory=uuid7)
+    check_id: UUID
     attempt_id: UUID | None = None
     place_at: datetime | None = None
 
@@ -55,8 +54,10 @@ def closes_at(one: Decided, *, is_test: bool = False) -> datetime | None:
     """
     window_ends_at = one.verdict.window_ends_at
     last_at = None if window_ends_at is None else window_ends_at - RING_DELAY
-    ends = [last_at, None if is_test else one.campaign.row.ends_at]
-    return min((at for at in ends if at is not None), default=None)
+    ends_at: datetime | None = None if is_test else one.campaign.row.ends_at
+    if last_at is None or ends_at is None:
+        return last_at or ends_at
+    return min(last_at, ends_at)
 
 
 def decision_row(tx: Tx, law: Law, one: Decided, *, is_test: bool = False) -> dict[str, Any]:
@@ -90,13 +91,13 @@ def decision_row(tx: Tx, law: Law, one: Decided, *, is_test: bool = False) -> di
 def _body(tx: Tx, law: Law, one: Decided) -> bytes:
     return canonical_body(
         ids={
-            "check_id": str(one.check_id),
-            "account_id": str(tx.account_id),
-            "campaign_id": str(one.campaign.id),
+            "check_id": one.check_id,
+            "account_id": tx.account_id,
+            "campaign_id": one.campaign.id,
             "campaign_version": str(one.campaign.row.version),
-            "enrolment_id": str(one.lead.id),
-            "lead_id": str(one.lead.lead_id),
-            "attempt_id": None if one.attempt_id is None else str(one.attempt_id),
+            "enrolment_id": one.lead.id,
+            "lead_id": one.lead.lead_id,
+            "attempt_id": one.attempt_id,
         },
         facts=one.facts,
         packs=law.packs_of(one.campaign.definition),

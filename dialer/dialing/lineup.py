@@ -14,7 +14,6 @@ from dialer.store.campaigns import Campaign
 from dialer.store.engine import Tx
 from dialer.store.queues import Queue, queues_of
 
-SCAN_LIMIT = 200  # leads looked at per campaign and pass; denied ones use no capacity
 ASIDE_LIMIT = 20  # of them such as wait for a window, when there is nobody else
 
 _Place = tuple[int, datetime, Queue]  # priority, the highest least; due at; whose turn it is
@@ -30,6 +29,7 @@ class Lineup:
 
     order: list[Queue]
     aside: list[Queue]
+    is_cut: bool = False  # more are due than stand in it
     at: int = 0
 
     def __len__(self) -> int:
@@ -48,22 +48,26 @@ class Lineup:
         return self.at >= len(self.order) + len(self.aside)
 
 
-async def lineups_of(tx: Tx, law: Law, running: Sequence[Campaign]) -> dict[UUID, Lineup]:
-    """Line up the due leads of each campaign."""
+async def lineups_of(
+    tx: Tx, law: Law, running: Sequence[Campaign], *, most: int
+) -> dict[UUID, Lineup]:
+    """Line up the due leads of each campaign, ``most`` of each."""
     queues: dict[UUID, list[Queue]] = defaultdict(list)
-    for queue in await queues_of(tx, [one.id for one in running], most=SCAN_LIMIT):
+    for queue in await queues_of(tx, [one.id for one in running], most=most):
         queues[queue.campaign_id].append(queue)
-    return {one.id: _lineup(one, law, queues[one.id], tx.now) for one in running}
+    return {one.id: _lineup(one, law, queues[one.id], tx.now, most) for one in running}
 
 
-def _lineup(campaign: Campaign, law: Law, queues: Sequence[Queue], now: datetime) -> Lineup:
+def _lineup(
+    campaign: Campaign, law: Law, queues: Sequence[Queue], now: datetime, most: int
+) -> Lineup:
     hours = campaign.hours(law.packs_of(campaign.definition))
     order: list[_Place] = []
     aside: list[_Place] = []
     for queue in queues:
         is_open = may_be_open(hours, phone=queue.phone, lead_zone=queue.lead_zone, now=now)
         (order if is_open else aside).extend((-queue.priority, at, queue) for at in queue.due)
-    return Lineup(_first(order, SCAN_LIMIT), _first(aside, ASIDE_LIMIT))
+    return Lineup(_first(order, most), _first(aside, ASIDE_LIMIT), len(order) >= most)
 
 
 def _first(waiting: list[_Place], most: int) -> list[Queue]:

@@ -100,7 +100,7 @@ async def _decide(tx: Tx, law: Law, campaign: Campaign, lead: Any) -> Pass:
         await facts.caller_rows(tx), await kept_callers(tx, campaign.definition, phones)
     )
     found = Pass(pool, await facts.sender_row(tx), AtOnce(tx.now), await read_head(tx))
-    one = decide_lead(lead, campaign, packs, batch, found)
+    one = decide_lead(uuid7(), lead, campaign, packs, batch, found)
     found.decided.append(one)
     if one.verdict.allowed:
         found.allowed[campaign.id] += 1

@@ -139,7 +139,11 @@ _AS_TEXT: Mapping[str, Callable[[Any], str]] = {
 
 def _column(values: Sequence[Any], as_text: Callable[[Any], str]) -> str:
     """Return values as `_array` reads them; `ValueError` for one that would be read as several."""
-    column = _NEXT.join([_NULL if value is None else as_text(value) for value in values])
+    if len(set(map(id, values))) == 1:  # mostly: much is the same for all of a pass
+        texts = [_NULL if values[0] is None else as_text(values[0])] * len(values)
+    else:
+        texts = [_NULL if value is None else as_text(value) for value in values]
+    column = _NEXT.join(texts)
     if values and (not column or column.count(_NEXT) != len(values) - 1):
         raise ValueError("a value of a decision is empty or holds a separator")
     return column
