@@ -52,7 +52,7 @@ attempts = Table(
     Column("version", Integer, nullable=False),  # of the definition that is being played
     uuid("enrolment_id"),
     uuid("lead_id"),
-    uuid("check_id"),
+    uuid("check_id"),  # written by the statement that writes the check, which nothing removes
     text_("phone"),
     text_("caller_id"),
     text_("state"),
@@ -104,7 +104,6 @@ attempts = Table(
     Column("known_cost_usd", Numeric(18, 6)),  # the sum of the parts that are known
     PrimaryKeyConstraint("account_id", "id"),
     belongs_to("enrolments", "enrolment_id"),  # which belongs to a campaign and a lead
-    belongs_to("checks", "check_id"),
     one_of("state", AttemptState),
     one_of("refusal", Refusal),
     one_of("outcome", Outcome),
