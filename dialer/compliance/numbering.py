@@ -54,6 +54,7 @@ class Number:
 _INVALID = Number(False, "unknown", "", "", None, ())
 
 
+@lru_cache(maxsize=16_384)
 def read_number(phone: str) -> Number:
     """Read an E.164 number; anything else is invalid, never repaired."""
     if _INDIAN_MOBILE.fullmatch(phone):  # nearly every lead; the library costs 100 times more
@@ -61,7 +62,6 @@ def read_number(phone: str) -> Number:
     return _ask_library(phone)
 
 
-@lru_cache(maxsize=16_384)
 def _ask_library(phone: str) -> Number:
     if not _E164.fullmatch(phone):
         return _INVALID

@@ -38,8 +38,7 @@ INSERT INTO enrolments
 SELECT l.account_id, gen_random_uuid(), c.id, l.id, l.phone, 'waiting', :now,
   coalesce(l.timezone, ''), :now
 FROM leads l JOIN campaigns c ON c.account_id = l.account_id AND c.list_id = l.list_id
-WHERE c.id = :campaign_id AND NOT EXISTS (SELECT FROM enrolments e
-  WHERE e.account_id = l.account_id AND e.campaign_id = c.id AND e.lead_id = l.id)
+WHERE c.id = :campaign_id ON CONFLICT (account_id, campaign_id, lead_id) DO NOTHING
 """
 
 
