@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
@@ -19,26 +19,31 @@ from dialer.store.engine import Database, Tx
 NOON = "2026-11-23T06:30:00+00:00"  # Monday 12:00 in India
 _COLUMNS = "phone,name,consent_kind,consent_at,clinic,date,time"
 
-_LEADS = """
+# Ids that go up with the rows, as the product's do (`domain.ids`): neighbours stand together.
+_ID = (
+    "(lpad(to_hex({0} >> 12), 12, '0') || '7' || lpad(to_hex({0} & 4095), 3, '0') || :noise)::uuid"
+)
+_LEADS = f"""
 INSERT INTO leads
   (account_id, id, list_id, phone, name, timezone, attributes, created_at, updated_at)
-SELECT l.account_id, gen_random_uuid(), l.id, '+9197' || lpad((:first + n)::text, 8, '0'), 'Asha',
-  CAST(:zone AS text), '{"clinic": "c", "date": "d", "time": "t"}', :now, :now
+SELECT l.account_id, {_ID.format("(:first + n)")}, l.id,
+  '+9197' || lpad((:first + n)::text, 8, '0'), 'Asha',
+  CAST(:zone AS text), '{{"clinic": "c", "date": "d", "time": "t"}}', :now, :now
 FROM lead_lists l, generate_series(1, :count) n WHERE l.name = :name
 """
 _CONSENTS = """
 INSERT INTO consents (account_id, id, lead_id, kind, captured_at, recorded_at)
-SELECT l.account_id, gen_random_uuid(), l.id, 'inferred', '2026-01-05', :now
+SELECT l.account_id, l.id, l.id, 'inferred', '2026-01-05', :now
 FROM leads l WHERE NOT EXISTS
-  (SELECT FROM consents c WHERE c.account_id = l.account_id AND c.lead_id = l.id)
+  (SELECT FROM consents c WHERE c.account_id = l.account_id AND c.lead_id = l.id) ORDER BY l.id
 """
 _ENROLMENTS = """
 INSERT INTO enrolments
   (account_id, id, campaign_id, lead_id, phone, state, due_at, zone_key, changed_at)
-SELECT l.account_id, gen_random_uuid(), c.id, l.id, l.phone, 'waiting', :now,
+SELECT l.account_id, l.id, c.id, l.id, l.phone, 'waiting', :now,
   coalesce(l.timezone, ''), :now
 FROM leads l JOIN campaigns c ON c.account_id = l.account_id AND c.list_id = l.list_id
-WHERE c.id = :campaign_id ON CONFLICT (account_id, campaign_id, lead_id) DO NOTHING
+WHERE c.id = :campaign_id ORDER BY l.id ON CONFLICT (account_id, campaign_id, lead_id) DO NOTHING
 """
 
 
@@ -75,7 +80,8 @@ async def add_leads(
             text("SELECT name FROM campaigns WHERE id = :id").bindparams(id=campaign_id)
         )
         values = {"now": tx.now, "zone": zone, "count": count, "first": first}
-        await tx.execute(text(_LEADS), values | {"name": campaign.name})
+        noise = uuid4().hex[:16]
+        await tx.execute(text(_LEADS), values | {"name": campaign.name, "noise": noise})
         await tx.execute(text(_CONSENTS), {"now": tx.now})
         await tx.execute(text(_ENROLMENTS), {"now": tx.now, "campaign_id": campaign_id})
         zones = [] if zone is None else [zone]
