@@ -12,7 +12,14 @@ _MAC_HEX_CHARS = 32  # 128 bits: far beyond guessing, short in a URL
 
 
 def _derive(secret: str, purpose: str) -> bytes:
-    return hmac.digest(secret.encode(), f"dialer/{purpose}".encode(), sha256)
+    return mac(secret.encode(), f"dialer/{purpose}".encode())
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """Return the HMAC-SHA256 of a message."""
+    keyed = _keyed(key).copy()
+    keyed.update(message)
+    return keyed.digest()
 
 
 @lru_cache(maxsize=16)
@@ -37,7 +44,7 @@ class Keys:
 
     def mac_of(self, attempt_id: UUID) -> str:
         """Return the unguessable part of an attempt's callback path."""
-        return hmac.digest(self.callback, attempt_id.bytes, sha256).hex()[:_MAC_HEX_CHARS]
+        return mac(self.callback, attempt_id.bytes).hex()[:_MAC_HEX_CHARS]
 
     def is_mac_of(self, attempt_id: UUID, offered: str) -> bool:
         # Whatever stood in the path: lone surrogates would make a plain encode() raise.
@@ -46,9 +53,7 @@ class Keys:
 
     def phone_hash(self, phone: str) -> str:
         """Return a keyed hash: tells two checks of one phone apart from two phones, no more."""
-        hashed = _keyed(self.phone).copy()
-        hashed.update(phone.encode())
-        return hashed.hexdigest()
+        return mac(self.phone, phone.encode()).hex()
 
     def api_key_hash(self, key: str) -> bytes:
-        return hmac.digest(self.api, key.encode(), sha256)
+        return mac(self.api, key.encode())

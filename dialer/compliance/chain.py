@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
+
+from dialer.keys import mac
 
 #: What the first row follows; the head of a chain without rows.
 GENESIS = hashlib.sha256(b"dialer checks 1").digest()
@@ -53,12 +54,6 @@ class SignedHead:
     signature: bytes
 
 
-@lru_cache(maxsize=16)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """A copy of what has read its key costs half of one that has yet to."""
-    return hmac.new(key, digestmod="sha256")
-
-
 def chain_hash(key: bytes, previous: bytes, seq: int, body: bytes) -> bytes:
     """HMAC-SHA256 over the previous hash, the number and the bytes, each behind its length.
 
@@ -74,9 +69,7 @@ def chain_hash(key: bytes, previous: bytes, seq: int, body: bytes) -> bytes:
             body,
         )
     )
-    link = _keyed(key).copy()
-    link.update(message)
-    return link.digest()
+    return mac(key, message)
 
 
 def sign_head(
@@ -85,7 +78,7 @@ def sign_head(
     """Sign where the chain stands."""
     instant = at.astimezone(UTC).isoformat(timespec="microseconds")
     message = _HEAD + f"{account_id}\n{instant}\n{seq}\n{count}\n".encode() + head
-    return SignedHead(account_id, at, seq, count, head, hmac.digest(key, message, "sha256"))
+    return SignedHead(account_id, at, seq, count, head, mac(key, message))
 
 
 def is_signed(key: bytes, head: SignedHead) -> bool:
