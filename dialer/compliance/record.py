@@ -41,7 +41,7 @@ UNREADABLE = "unreadable"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class _Subject(msgspec.Struct, frozen=True):
+class _Subject(msgspec.Struct):
     """Who is called: by a name of ours, a keyed hash and what the number showed to these packs."""
 
     calling_code: str
@@ -55,7 +55,7 @@ class _Subject(msgspec.Struct, frozen=True):
     zones: tuple[str, ...]
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _Body(msgspec.Struct):
     """The groups of compliance reference §5, in the order of their names: the bytes are sorted."""
 
     caller: Raw

@@ -21,6 +21,7 @@ from dialer.dialing import lifecycle
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition_parse import parse_tables
 from dialer.leads.load import import_leads
+from dialer.providers.tls import tls_context
 from dialer.settings import read_settings
 from dialer.store import campaigns
 from dialer.store.callers import upsert_callers, upsert_sender
@@ -182,7 +183,9 @@ async def running_line(
             await _set_limits(runtime, fake)
             async with serving(runtime, sock):
                 headers = {"authorization": f"Bearer {API_KEY}"}
-                async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+                async with httpx.AsyncClient(
+                    base_url=url, headers=headers, timeout=60, verify=tls_context()
+                ) as client:
                     line = Line(runtime, fake, client, url)
                     if dials:
                         async with ticking(runtime):
@@ -200,6 +203,6 @@ async def _set_limits(runtime: Runtime, fake: RunningTwin) -> None:
     """Tell both sides the same: the product the twin's limits, the twin the product's time."""
     config = fake.exchange.config
     await runtime.db.run(lambda tx: save_carrier(tx, cap=config.cap, cps=config.cps))
-    async with httpx.AsyncClient(base_url=fake.url) as admin:
+    async with httpx.AsyncClient(base_url=fake.url, verify=tls_context()) as admin:
         micros = round(runtime.offset.total_seconds() * 1_000_000)
         (await admin.post("/twin/clock", json={"offset_us": micros})).raise_for_status()
