@@ -43,8 +43,8 @@ _TIME_UP_BEFORE_S = 12.0  # enough for a goodbye before the carrier's own limit
 _LEARN_EVERY_S = 1.0
 _KEY_GAP_S = 1.5  # between keys that belong together
 _CARRIER_ENDS_WITHIN_S = 3.0
-_WRITTEN_WITHIN_S = 8.0
-_CLOSE_WITHIN_S = 12.0
+_WRITTEN_WITHIN_S = 40.0  # a database that was started again is back by then
+_CLOSE_WITHIN_S = _WRITTEN_WITHIN_S + 4.0
 _LOOK_WITHIN_S = 3.0
 _LAST_WORDS_WITHIN_S = 0.8
 

@@ -27,7 +27,7 @@ from dialer.store.tables import recordings
 log = logging.getLogger(__name__)
 
 RECORDINGS = "recordings"  # under the data directory, by the day of the call
-_QUIET_S = 60.0  # a session that lives writes every second, and its row 10 s after the last
+_QUIET_S = 60.0  # a session that lives writes every second, and its row 44 s after the last
 _DAYS = 2  # whoever starts later than that looks at nothing older
 
 

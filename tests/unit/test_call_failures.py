@@ -21,6 +21,7 @@ from dialer.agent.moves import (
     ToolCall,
 )
 from dialer.audio.wav import Side, StereoWav
+from dialer.call import session
 from dialer.dialing.live_call import LiveCall
 from dialer.domain.attempt import Disposition
 from dialer.domain.ids import uuid7
@@ -192,7 +193,10 @@ async def test_a_full_disk_ends_the_recording_and_not_the_talk(
     assert len(call.papers.closed) == 1
 
 
-async def test_the_recording_is_closed_although_nothing_can_be_written(tmp_path: Path) -> None:
+async def test_the_recording_is_closed_although_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_WRITTEN_WITHIN_S", 1.0)
     recorder = StereoWav(tmp_path / "r.wav")
     call = Call(Lines([Say("Hello there.")]), recorder=recorder)
     async with on_the_line(call):
@@ -258,13 +262,26 @@ async def test_a_failure_of_the_failure_ends_in_the_carriers_words() -> None:
     assert call.papers.closed[0][0].failures == {"model": 2, "voice": 2}
 
 
-async def test_a_desk_that_never_comes_back_holds_nothing_for_ever() -> None:
+@pytest.mark.parametrize("limit", ["_WRITTEN_WITHIN_S", "_CLOSE_WITHIN_S"])
+async def test_a_desk_that_never_comes_back_holds_nothing_for_ever(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, limit, 1.0)
     before = asyncio.all_tasks()
     call = Call(Lines([Say("Hello.")]))
     async with on_the_line(call):
         await call.logged(("said", "Hello.", False))
         call.papers.gate = asyncio.Event()
     assert asyncio.all_tasks() == before
+
+
+async def test_the_end_is_kept_until_the_desk_is_back(tmp_path: Path) -> None:
+    call = Call(Lines([Say("Hello there.")]), recorder=StereoWav(tmp_path / "r.wav"))
+    async with on_the_line(call):
+        await call.logged(("said", "Hello there.", False))
+        call.papers.is_away = True
+        asyncio.get_running_loop().call_later(9.0, setattr, call.papers, "is_away", False)
+    assert len(call.papers.closed) == 1
 
 
 async def test_a_desk_that_is_away_is_told_as_such() -> None:
