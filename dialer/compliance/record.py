@@ -33,7 +33,7 @@ from dialer.compliance.preferences import parse_verdict
 from dialer.compliance.verdict import Verdict
 from dialer.compliance.zones import TZDATA_VERSION, find_each_zone, find_zone
 
-JSON: TypeAlias = "bool | int | float | str | UUID | Sequence[JSON] | Mapping[str, JSON] | None"
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 #: Stands for text of a lead's file that no rule can read: it may name a person.
 UNREADABLE = "unreadable"
@@ -98,12 +98,14 @@ def canonical_body(
     if number.is_valid and (digits in named or digits in more):
         raise ValueError("ids and extra of a check must not carry the lead's phone")
     prefix, zones = shown(stack, number)
-    called = _called(facts.category, facts.mode, facts.sector, facts.entity, facts.event_at)
+    classification = _classification(
+        facts.category, facts.mode, facts.sector, facts.entity, facts.event_at
+    )
     answer = _answer(stack, verdict, facts.narrowing, facts.zones, facts.lead_zone, decided_at)
     return _encode(
         _Body(
             caller=_caller(facts.caller, facts.declaration),
-            classification=called,
+            classification=classification,
             consents=[_consent(consent) for consent in facts.consents],
             decided_at=answer.decided_at,
             engine_version=engine_version,
@@ -162,17 +164,17 @@ def _answer(
 
 
 @lru_cache(maxsize=256)
-def _called(
+def _classification(
     category: str, mode: str, sector: int | None, entity: str | None, event_at: datetime | None
 ) -> Raw:
-    called: JSON = {
+    classification: JSON = {
         "category": category,
         "mode": mode,
         "sector": sector,
         "entity": entity,
         "event_at": utc(event_at),
     }
-    return Raw(_encode(called))
+    return Raw(_encode(classification))
 
 
 def result(verdict: Verdict) -> dict[str, JSON]:
