@@ -34,6 +34,7 @@ from dialer.store import tallies
 from dialer.store.audit_heads import seal_hourly
 from dialer.store.notify import DIAL
 from dialer.store.tables import attempts
+from dialer.webhooks.deliver import delivering
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ _LEFT_RECORDINGS_EVERY_S = 60.0
 _ERASURES_EVERY_S = 5.0
 _RETENTION_EVERY_S = 3600.0
 _TALLIES_EVERY_S = 10.0
+_WEBHOOKS_EVERY_S = 1.0
 _SEAL_EVERY_S = 60.0  # looks; `audit_heads.SEAL_AFTER` says how often the chain is sealed
 
 
@@ -128,9 +130,24 @@ def short_collections() -> Iterator[None]:
 @asynccontextmanager
 async def ticking(runtime: Runtime) -> AsyncIterator[None]:
     """Dial, recover and keep house while the body runs; then finish what is in flight."""
+    async with delivering(runtime.db) as deliveries:
+        ticks = Ticks()
+        runtime.lag.forget()
+        ticks.start(_jobs(runtime) | {"webhooks": (_WEBHOOKS_EVERY_S, deliveries.tick)})
+        ticks.prompt("dial")
+        try:
+            with runtime.db.hints.on(DIAL, lambda: ticks.prompt("dial")):
+                yield
+        finally:
+            runtime.drain.is_on = True
+            await ticks.stop()
+
+
+def _jobs(runtime: Runtime) -> dict[str, tuple[float, Job]]:
+    """Name → how often in seconds, and what."""
     context, settings = runtime.context, runtime.settings
     bounds = settings.recovery
-    jobs: dict[str, tuple[float, Job]] = {
+    return {
         "dial": (PASS_EVERY_S, context.loop.tick),
         "recover": (
             min(2.0, bounds.lookup / 4),
@@ -165,16 +182,6 @@ async def ticking(runtime: Runtime) -> AsyncIterator[None]:
             lambda: runtime.db.run(lambda tx: seal_hourly(tx, runtime.law.keys.chain)),
         ),
     }
-    ticks = Ticks()
-    runtime.lag.forget()
-    ticks.start(jobs)
-    ticks.prompt("dial")
-    try:
-        with runtime.db.hints.on(DIAL, lambda: ticks.prompt("dial")):
-            yield
-    finally:
-        runtime.drain.is_on = True
-        await ticks.stop()
 
 
 async def run_until_stopped(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import insert
 
 from dialer.domain.ids import uuid7
+from dialer.domain.webhook import EventType
 from dialer.store.engine import Tx
 from dialer.store.tables import outbox
-
-EventType = Literal[
-    "campaign.state_changed", "call.ended", "lead.disposition", "lead.opted_out", "list.imported"
-]
 
 
 async def tell(tx: Tx, kind: EventType, data: Mapping[str, Any]) -> None:

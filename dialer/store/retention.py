@@ -74,8 +74,9 @@ DELETE FROM rejects WHERE (account_id, id) IN (
 WITH old AS (
     SELECT account_id, id FROM outbox AS o
     WHERE account_id = :account_id AND at < :before AND spread_at IS NOT NULL
-      AND NOT EXISTS (SELECT FROM deliveries AS d WHERE d.account_id = o.account_id
-                      AND d.event_id = o.id AND d.state = 'due')
+      AND NOT EXISTS (SELECT FROM deliveries AS d JOIN webhook_endpoints AS e
+                      ON e.account_id = d.account_id AND e.id = d.endpoint_id AND e.is_enabled
+                      WHERE d.account_id = o.account_id AND d.event_id = o.id AND d.state = 'due')
     ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
 ), sent AS (
     DELETE FROM deliveries AS d USING old

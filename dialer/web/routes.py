@@ -12,6 +12,7 @@ from dialer.web.api.rights import ErasureController, RetentionController
 from dialer.web.api.scrubs import ScrubController
 from dialer.web.api.sender import CarrierController, SenderController
 from dialer.web.api.suppressions import SuppressionController
+from dialer.web.api.webhooks import WebhookController
 
 ROUTES = [
     AuditController,
@@ -28,4 +29,5 @@ ROUTES = [
     ScrubController,
     SenderController,
     SuppressionController,
+    WebhookController,
 ]

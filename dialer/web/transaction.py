@@ -39,6 +39,8 @@ COMMIT_ANYWAY = "dialer_commit_anyway"  # the refusal is itself a fact to keep: 
 REPEAT_GETS = "dialer_repeat_gets"  # a `Replay` to store for repeats in place of the reply
 
 _MOST_RUNS = 6
+# What gives or takes rights, and what sends people's data elsewhere.
+_ADMIN = tuple(f"{API_PREFIX}/{noun}" for noun in ("keys", "audit", "webhooks"))
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -164,7 +166,7 @@ async def _refusal(
 
 
 def _needed_scope(scope: HTTPScope) -> str:
-    if scope["path"].startswith((f"{API_PREFIX}/keys", f"{API_PREFIX}/audit")):
+    if scope["path"].startswith(_ADMIN):
         return SCOPES[2]
     return SCOPES[0] if scope["method"] in _READING else SCOPES[1]
 

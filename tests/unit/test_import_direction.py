@@ -45,6 +45,7 @@ LATE = {
     ("app/runtime.py", "dialer.app.talking"),
     ("app/runtime.py", "dialer.app.twin_process"),
     ("app/serve.py", "dialer.app.serve_web"),
+    ("webhooks/deliver.py", "dialer.webhooks.post"),
 }
 
 

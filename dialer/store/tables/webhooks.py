@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
+from dialer.domain.webhook import DeliveryState
 from dialer.store.tables.meta import account_id, at, belongs_to, metadata, one_of, uuid
 from dialer.store.tables.meta import text as text_
 
@@ -41,6 +42,7 @@ webhook_endpoints = Table(
     Column("types", ARRAY(TEXT), nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
+    text_("disabled_reason", null=True),  # where nobody wished it
     at("created_at"),
     PrimaryKeyConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
@@ -56,10 +58,16 @@ deliveries = Table(
     Column("tries", Integer, nullable=False, server_default=text("0")),
     at("due_at", null=True),
     Column("last_status", Integer),
+    text_("last_error", null=True),  # why no reply came
     at("delivered_at", null=True),
     PrimaryKeyConstraint("account_id", "event_id", "endpoint_id"),
     belongs_to("outbox", "event_id"),
     belongs_to("webhook_endpoints", "endpoint_id", ondelete="CASCADE"),
-    one_of("state", ("due", "delivered", "failed")),
-    Index("ix_deliveries_due", "account_id", "due_at", postgresql_where=text("state = 'due'")),
+    one_of("state", DeliveryState),
+    Index(
+        "ix_deliveries_due",
+        *("account_id", "endpoint_id", "due_at"),
+        postgresql_where=text("state = 'due'"),
+    ),
+    Index("ix_deliveries_endpoint", "account_id", "endpoint_id", "event_id"),
 )

@@ -1,0 +1,1 @@
+"""Events to the customer's CRM: signed, sent at least once."""

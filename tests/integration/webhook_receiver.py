@@ -1,0 +1,67 @@
+"""A customer's system that is told of events: it checks signatures as the standard says, and
+answers as a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from base64 import b64decode, b64encode
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class Receiver:
+    """``heard``: bodies by ``webhook-id``, each as often as it came. ``status``: what it says.
+    ``is_open``: it answers nobody while this is not set."""
+
+    url: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    heard: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def types(self) -> list[str]:
+        return sorted(body["type"] for bodies in self.heard.values() for body in bodies)
+
+    async def on_post(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        self.requests.append(({k.lower(): v for k, v in request.headers.items()}, raw))
+        self.heard[request.headers["webhook-id"]].append(json.loads(raw))
+        await self.is_open.wait()
+        return web.Response(status=self.status, headers=self.headers, text="x" * 100_000)
+
+
+def is_signed(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    """Verify as a receiver does, from the text of the standard."""
+    key = b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    wanted = b64encode(hmac.new(key, signed, sha256).digest()).decode()
+    return f"v1,{wanted}" in headers["webhook-signature"].split(" ")
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    receiver.is_open.set()
+    app = web.Application()
+    app.router.add_post("/hooks", receiver.on_post)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    try:
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        receiver.url = f"http://{host}:{port}/hooks"
+        yield receiver
+    finally:
+        receiver.is_open.set()
+        await runner.cleanup()
