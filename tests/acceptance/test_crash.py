@@ -27,6 +27,7 @@ SHORT = Scenario(
     least_kills=2,
     least_downs=1,
     most_minutes=5.0,
+    is_told=False,  # what a killed process was sending is sent again after a minute
 )
 
 

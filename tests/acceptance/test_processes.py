@@ -9,10 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,31 @@ def running(env: Mapping[str, str], log: Path) -> Iterator[Up]:
         process.wait()
 
 
+@contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """Yield the address of a customer's system, and the ids of the events that it was told."""
+    told: list[str] = []
+
+    class Hooks(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            told.append(self.headers["webhook-id"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: it stands beside the test's own output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hooks) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hooks", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def pids_of(data_dir: Path) -> list[int]:
     """The Postgres and the twin of a data folder."""
     twin = json.loads((data_dir / "twin.json").read_text())["pid"]
@@ -165,25 +193,39 @@ def test_up_is_ready_with_nothing_configured_and_leaves_no_process(tmp_path: Pat
 def test_a_campaign_killed_in_the_middle_finishes_without_a_second_ring(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     env = environment(data_dir, free_port())
-    with running(env, tmp_path / "log") as up:
-        campaign = launch(up, data_dir)
-        until(lambda: len(_calls(up)) >= 4)
-        assert up.stop(signal.SIGKILL) == -signal.SIGKILL
-    time.sleep(1.0)
-    with running(env, tmp_path / "log") as up:
-        stats = until(lambda: _stats_if_finished(up, campaign))
-        calls = _calls(up)
-        twin_url = json.loads((data_dir / "twin.json").read_text())["url"]
-        rings = httpx.get(f"{twin_url}/twin/ledger").json()["rings"]
-        results = up.client.get(f"/api/v1/campaigns/{campaign}/results?format=json").json()
-        assert up.stop(signal.SIGTERM) == 0
+    with listening() as (url, told):
+        with running(env, tmp_path / "log") as up:
+            webhook = post(up.client, "/api/v1/webhooks", json={"url": url})["id"]
+            campaign = launch(up, data_dir)
+            until(lambda: len(_calls(up)) >= 4)
+            assert up.stop(signal.SIGKILL) == -signal.SIGKILL
+        time.sleep(1.0)
+        with running(env, tmp_path / "log") as up:
+            stats = until(lambda: _stats_if_finished(up, campaign))
+            calls = _calls(up)
+            ended = sum(1 for call in calls if call["state"] == "ended")
+            events = until(lambda: _events_if_told(up, webhook, ended), 90)
+            twin_url = json.loads((data_dir / "twin.json").read_text())["url"]
+            rings = httpx.get(f"{twin_url}/twin/ledger").json()["rings"]
+            results = up.client.get(f"/api/v1/campaigns/{campaign}/results?format=json").json()
+            assert up.stop(signal.SIGTERM) == 0
     rang = {c["request_uuid"] for c in calls if c["state"] not in ("refused", "never_placed")}
     assert sorted(ring["request_uuid"] for ring in rings) == sorted(rang)
     assert stats["leads"] == LEADS == len(results)
     assert {row["state"] for row in results} == {"done"}
     per_intent = [ring["answer_url"] for ring in rings]
     assert len(per_intent) == len(set(per_intent)), "no phone rang twice for one intent"
+    assert {event["id"] for event in events} == set(told), "all is told, by the ids it was kept by"
     assert dialer("audit", "verify", env=env).returncode == 0
+
+
+def _events_if_told(up: Up, webhook: str, ended: int) -> list[dict[str, Any]] | None:
+    """All events, once as many calls as have ended were told of; none while one is to be told."""
+    path = f"/api/v1/webhooks/{webhook}/deliveries?limit=500"
+    items: list[dict[str, Any]] = up.client.get(path).json()["items"]
+    kinds = Counter(item["type"] for item in items if item["state"] == "delivered")
+    is_told = kinds.total() == len(items) and kinds["call.ended"] >= ended
+    return items if is_told else None
 
 
 def _calls(up: Up) -> list[dict[str, Any]]:

@@ -51,6 +51,17 @@ class Customer:
         limits = {"cap": scenario.cap, "cps": scenario.cps, "inbound_reserve": 0}
         _good(await self.ask("PUT", "/api/v1/carrier", json=limits))
 
+    async def listen(self, url: str) -> str:
+        """Have ``url`` told of everything; return the id of the webhook."""
+        made = _good(await self.ask("POST", "/api/v1/webhooks", json={"url": url})).json()
+        return str(made["id"])
+
+    async def hear_again(self, webhook: str) -> None:
+        """Ask for what was not taken yet, before its plan says so."""
+        path = f"/api/v1/webhooks/{webhook}/deliveries"
+        for one in (await self.get(f"{path}?state=due&limit=500"))["items"]:
+            _good(await self.ask("POST", f"{path}/{one['id']}/retry"))
+
     async def launch(
         self, scenario: Scenario, wave: int, people: Sequence[Person], again: Sequence[Person]
     ) -> str:

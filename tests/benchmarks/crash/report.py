@@ -37,11 +37,17 @@ def table(results: Sequence[Result]) -> str:
     add("faults", [one.books.faults.total() for one in results])
     for kind in sorted({kind for one in results for kind in one.books.faults}):
         add(f"  {kind}", [one.books.faults[kind] for one in results])
+    add("events / taken in more than once", [_told(one) for one in results])
     add("violations", [len(one.violations) for one in results])
     counts = [by_kind(one.violations) for one in results]
     for kind in counts[0]:
         add(f"  {kind}", [count[kind] for count in counts])
     return "\n".join(lines)
+
+
+def _told(one: Result) -> str:
+    repeated = sum(1 for count in one.crm.taken.values() if count > 1)
+    return f"{len(one.facts.promised)} / {repeated}"
 
 
 def _row(what: str, values: Sequence[Any]) -> str:

@@ -23,10 +23,11 @@ from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.errors import DialerError
 from dialer.store.engine import Database, create_engine
 from dialer.store.migrate import upgrade
-from dialer.store.tables import accounts, attempts, campaigns, enrolments
+from dialer.store.tables import accounts, attempts, campaigns, deliveries, enrolments, outbox
 from tests.acceptance.faulted_calls import API_KEY
 from tests.acceptance.test_processes import environment
 from tests.benchmarks.crash.books import Books
+from tests.benchmarks.crash.crm import Crm, open_crm
 from tests.benchmarks.crash.customer import Customer
 from tests.benchmarks.crash.fleet import Fleet
 from tests.benchmarks.crash.front import Front
@@ -34,11 +35,12 @@ from tests.benchmarks.crash.mischief import Mischief
 from tests.benchmarks.crash.postgres import OwnPostgres
 from tests.benchmarks.crash.scenario import RECOVERY, TIME_SCALE, Person, Scenario
 from tests.benchmarks.crash.traces import write_traces
-from tests.benchmarks.crash.verdict import LIVE, Facts, Violation, judge, slots_kept
+from tests.benchmarks.crash.verdict import LIVE, Facts, Violation, judge, of_events, slots_kept
 
 _START_LIMIT_S = 60.0
 _PROGRESS_EVERY_S = 10.0
 _ENOUGH_WAITING = 1.0  # of a batch: the next campaign is launched when fewer leads wait
+_HEAR_AGAIN_EVERY_S = 5.0
 _LATE_S = 7.5  # callbacks that are 60 s late, a tenth of it and more
 _SHARED = 0.1  # of a campaign's people are another's too
 
@@ -51,6 +53,7 @@ class Result:
     violations: list[Violation]
     books: Books
     facts: Facts
+    crm: Crm
     fleet: Fleet
     did: Counter[str]
     postgres_downs: int
@@ -78,6 +81,8 @@ class Stage:
     front: Front
     customer: Customer
     twin_log: Path
+    crm: Crm
+    webhook: str  # its id, empty if nothing is told
     say: Say
     leads: int = 0
     campaigns: list[str] = field(default_factory=list)
@@ -122,6 +127,8 @@ async def _judged(
     try:
         facts = await Facts.read(db)
         found += judge(stage.scenario, books, facts, stage.leads)
+        if stage.webhook:
+            found += of_events(stage.crm.taken, facts)
         await write_traces(traces, db, books, found)
     finally:
         await db.dispose()
@@ -130,6 +137,7 @@ async def _judged(
         found,
         books,
         facts,
+        stage.crm,
         stage.fleet,
         mischief.done,
         stage.postgres.downs,
@@ -220,6 +228,7 @@ async def _stage(
         ) as product,
         httpx.AsyncClient(base_url=twin_url, timeout=60) as twin,
         twin.stream("GET", "/twin/owner"),
+        open_crm(scenario.seed) as crm,
     ):
         customer = Customer(product, twin)
         keepers = [asyncio.create_task(fleet.keep()), asyncio.create_task(note_aways())]
@@ -229,7 +238,9 @@ async def _stage(
                 offset_us = await tx.scalar(select(accounts.c.clock_offset_us))
             await customer.set_clock(int(offset_us or 0))
             await customer.set_up(scenario)
-            yield Stage(scenario, postgres, db, fleet, front, customer, folder / "twin.log", say)
+            webhook = await customer.listen(crm.url) if scenario.is_told else ""
+            log = folder / "twin.log"
+            yield Stage(scenario, postgres, db, fleet, front, customer, log, crm, webhook, say)
         finally:
             for task in keepers:
                 task.cancel()
@@ -285,8 +296,8 @@ async def _launch(stage: Stage, wave: int) -> None:
 
 
 async def _settle(stage: Stage) -> None:
-    """Nobody is killed any more: wait until every campaign has finished, nobody is up, and the
-    carrier has told how each call ended."""
+    """Nobody is killed any more: wait until every campaign has finished, nobody is up, the
+    carrier has told how each call ended, and the customer was told of it all."""
     stage.say("nobody is killed any more; waiting for the rest")
     fleet, scenario = stage.fleet, stage.scenario
     dice = random.Random(scenario.seed)
@@ -294,15 +305,20 @@ async def _settle(stage: Stage) -> None:
     fleet.resize("web", scenario.webs[1], dice)
     await stage.front.open()
     await stage.postgres.make_sure()
-    moved_at, before = time.monotonic(), None
+    heard_at = moved_at = time.monotonic()
+    before = None
     while time.monotonic() - moved_at < scenario.settle_s:
         seen = await _counts(stage.db)
         if seen is not None and seen != before:
             moved_at, before = time.monotonic(), seen
         # The twin is asked last: its list is long while there is work.
         if seen is not None and not _is_work(seen) and not await stage.customer.of_twin("calls"):
-            await asyncio.sleep(_LATE_S)
-            return
+            if not stage.webhook or not seen["untold"]:
+                await asyncio.sleep(_LATE_S)
+                return
+            if time.monotonic() - heard_at > _HEAR_AGAIN_EVERY_S:
+                await stage.customer.hear_again(stage.webhook)
+                heard_at = time.monotonic()
         await asyncio.sleep(0.5)
 
 
@@ -333,6 +349,8 @@ async def _counts(db: Database) -> dict[str, int] | None:
             leads = await tx.all(select(e.state, func.count()).group_by(e.state))
             calls = await tx.all(select(a.state, func.count()).group_by(a.state))
             supposed = await tx.scalar(select(func.count()).where(a.end_supposed_at.is_not(None)))
+            unspread = await tx.scalar(select(func.count()).where(outbox.c.spread_at.is_(None)))
+            due = await tx.scalar(select(func.count()).where(deliveries.c.state == "due"))
             running = await tx.scalar(
                 select(func.count()).where(campaigns.c.state.not_in(("finished", "cancelled")))
             )
@@ -347,6 +365,7 @@ async def _counts(db: Database) -> dict[str, int] | None:
         "calling": of_leads.get("calling", 0),
         "running": int(running or 0),
         "supposed": int(supposed or 0),
+        "untold": int(unspread or 0) + int(due or 0),
     }
 
 

@@ -85,6 +85,7 @@ class Scenario:
     settle_s: float = 45.0  # without any change, once nobody is killed any more: it is stuck
     faulted: float = 0.45  # share of people with whom something goes wrong
     with_kills: bool = True
+    is_told: bool = True  # a customer's system hears of every event
 
     def is_tested(self, *, kills: int, downs: int) -> bool:
         """True once enough was done to the product. Which deed comes when is chance, and on a busy

@@ -19,6 +19,7 @@ from dialer.store.tables import (
     checks,
     enrolments,
     lines,
+    outbox,
     suppressions,
 )
 from tests.benchmarks.crash.books import Books, Entry, at_of, attempt_of
@@ -53,6 +54,8 @@ KINDS = (
     "ring without one earlier allowing check",
     "dialed after an opt-out",
     "told and forgotten",
+    "event not told",
+    "told what is not so",
     "audit chain broken",
     "campaign not finished",
     "process ended by itself",
@@ -79,6 +82,7 @@ class Facts:
     suppressed_at: Mapping[str, datetime]
     busy_lines: Sequence[Any]
     events: Mapping[UUID, Counter[str]]
+    promised: Mapping[UUID, str]  # events of the outbox, by id
     attempts_of: dict[UUID, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
@@ -92,6 +96,7 @@ class Facts:
             out = await tx.all(select(suppressions.c.phone, suppressions.c.at))
             busy = await tx.all(select(lines).where(lines.c.live_attempt_id.is_not(None)))
             told = await tx.all(select(e.attempt_id, e.kind))
+            promised = await tx.all(select(outbox.c.id, outbox.c.type))
         events: dict[UUID, Counter[str]] = defaultdict(Counter)
         for attempt_id, kind in told:
             events[attempt_id][kind] += 1
@@ -103,6 +108,7 @@ class Facts:
             {row.phone: row.at for row in out},
             busy,
             events,
+            {row.id: row.type for row in promised},
         )
         for row in rows:
             facts.attempts_of[row.enrolment_id].append(row)
@@ -232,6 +238,15 @@ def _of_proofs(books: Books, facts: Facts) -> Iterator[Violation]:
         out = facts.suppressed_at.get(row.phone)
         if out is not None and row.placing_at is not None and row.placing_at > out:
             yield _of(facts, attempt_id, "dialed after an opt-out", f"suppressed at {out}")
+
+
+def of_events(taken: Mapping[UUID, int], facts: Facts) -> Iterator[Violation]:
+    """Each event was taken in by the customer's system once or more, and nothing else was."""
+    for event_id, kind in facts.promised.items():
+        if event_id not in taken:
+            yield Violation("event not told", f"{kind} {event_id}")
+    for event_id in taken.keys() - facts.promised.keys():
+        yield Violation("told what is not so", f"{event_id}")
 
 
 def _of_slots(books: Books, facts: Facts) -> Iterator[Violation]:
