@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 
 from dialer.domain.ids import uuid7
-from dialer.domain.webhook import GIVEN_UP_AFTER, DeliveryState
+from dialer.domain.webhook import GIVEN_UP_AFTER, DeliveryState, Reply
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
 from dialer.store.tables import deliveries, outbox, webhook_endpoints
@@ -74,6 +74,12 @@ FROM due JOIN outbox o ON o.account_id = $1 AND o.id = due.event_id
 WHERE d.account_id = $1 AND d.endpoint_id = $2 AND d.event_id = due.event_id
 RETURNING d.event_id, d.tries, o.payload, d.state
 """
+_DELIVERED = """
+UPDATE deliveries d SET state = 'delivered', delivered_at = $3, due_at = NULL,
+  last_status = given.status, last_error = NULL
+FROM unnest($4::uuid[], $5::int[]) AS given(event_id, status)
+WHERE d.account_id = $1 AND d.endpoint_id = $2 AND d.event_id = given.event_id
+"""
 
 
 async def spread(tx: Tx) -> bool:
@@ -95,28 +101,18 @@ async def take(tx: Tx, endpoint_id: UUID, most: int) -> list[Taken]:
     return [Taken(row[0], row[1], row[2]) for row in rows if row[3] == DeliveryState.DUE]
 
 
-async def delivered(tx: Tx, endpoint_id: UUID, event_id: UUID, status: int) -> None:
-    await tx.execute(
-        update(deliveries)
-        .where(d.account_id == tx.account_id, d.endpoint_id == endpoint_id, d.event_id == event_id)
-        .values(
-            state=DeliveryState.DELIVERED,
-            delivered_at=tx.now,
-            due_at=None,
-            last_status=status,
-            last_error=None,
+async def delivered(tx: Tx, endpoint_id: UUID, statuses: Mapping[UUID, int | None]) -> None:
+    """Write down what an endpoint took. statuses: event → what it said."""
+    if statuses:
+        await tx.fetch(
+            _DELIVERED,
+            *(tx.account_id, endpoint_id, tx.now),
+            *([*statuses], [*statuses.values()]),
         )
-    )
 
 
 async def not_delivered(
-    tx: Tx,
-    endpoint_id: UUID,
-    taken: Taken,
-    *,
-    status: int | None,
-    error: str | None,
-    again_after_s: float | None,
+    tx: Tx, endpoint_id: UUID, taken: Taken, reply: Reply, again_after_s: float | None
 ) -> None:
     """Plan the next try, or none. Whoever took it after us, as our lease was over, decides."""
     is_over = again_after_s is None
@@ -133,8 +129,8 @@ async def not_delivered(
         .values(
             state=DeliveryState.FAILED if is_over else DeliveryState.DUE,
             due_at=again_at,
-            last_status=status,
-            last_error=error,
+            last_status=reply.status,
+            last_error=reply.error,
         )
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 20  # requests to one endpoint
+_PATIENCE_S = 20.0  # with a database that is away; within the lease, after one try
 _GONE = "the receiver answered 410 Gone"
 
 
@@ -57,12 +58,13 @@ class Deliveries:
         for endpoint in waited_for:
             rest = self._rests.setdefault(endpoint.id, _Rest())
             if endpoint.id not in self._busy and rest.until <= time.monotonic():
-                self._busy[endpoint.id] = asyncio.create_task(self._serve(endpoint, rest))
+                self._start(endpoint, rest)
 
     async def idle(self) -> None:
         """Wait until nothing is being sent."""
         while self._busy:
             await asyncio.wait(set(self._busy.values()))
+            await asyncio.sleep(0)  # for them to be taken off
 
     async def close(self) -> None:
         """Send nothing more: what is under way is sent again by whoever takes it next."""
@@ -71,6 +73,11 @@ class Deliveries:
         await self.idle()
         if self._post is not None:
             await self._post.close()
+
+    def _start(self, endpoint: Any, rest: _Rest) -> None:
+        task = asyncio.create_task(self._serve(endpoint, rest))
+        self._busy[endpoint.id] = task
+        task.add_done_callback(lambda _: self._busy.pop(endpoint.id))
 
     async def _serve(self, endpoint: Any, rest: _Rest) -> None:
         """Send what is due to one endpoint, some at a time, while it takes any of it."""
@@ -88,8 +95,6 @@ class Deliveries:
             pass  # told by the database; our lease ends, and it is all sent again
         except Exception as error:
             log.error("webhook_broken", extra={"webhook_id": str(endpoint.id)}, exc_info=error)
-        finally:
-            del self._busy[endpoint.id]
 
     async def _send(self, endpoint: Any, one: Taken) -> Reply:
         assert self._post is not None
@@ -104,8 +109,13 @@ class Deliveries:
         """Write down what came of a batch; True if the receiver took any of it."""
 
         async def work(tx: Tx) -> None:
-            for one, reply in zip(taken, replies, strict=True):
-                await _note(tx, endpoint.id, one, reply)
+            both = [*zip(taken, replies, strict=True)]
+            statuses = {one.event_id: reply.status for one, reply in both if reply.is_taken}
+            await webhooks.delivered(tx, endpoint.id, statuses)
+            for one, reply in both:
+                if not reply.is_taken:
+                    again_s = delay_s(one.tries, reply, random.random())
+                    await webhooks.not_delivered(tx, endpoint.id, one, reply, again_s)
             if any(reply.is_gone for reply in replies) and await webhooks.switch_off(
                 tx, endpoint.id, _GONE
             ):
@@ -113,7 +123,7 @@ class Deliveries:
                     tx, actor="webhooks", action="webhook_switched_off", id=str(endpoint.id)
                 )
 
-        await self._db.run(work)
+        await self._db.run(work, patience_s=_PATIENCE_S)
         failed = [reply for reply in replies if not reply.is_taken]
         if failed:
             why = failed[0].error or f"HTTP {failed[0].status}"
@@ -146,18 +156,3 @@ def _client() -> type[Post]:
     from dialer.webhooks.post import Post
 
     return Post
-
-
-async def _note(tx: Tx, endpoint_id: UUID, one: Taken, reply: Reply) -> None:
-    if reply.is_taken:
-        assert reply.status is not None
-        await webhooks.delivered(tx, endpoint_id, one.event_id, reply.status)
-        return
-    await webhooks.not_delivered(
-        tx,
-        endpoint_id,
-        one,
-        status=reply.status,
-        error=reply.error,
-        again_after_s=delay_s(one.tries, reply, random.random()),
-    )

@@ -270,12 +270,12 @@ async def test_what_comes_late_does_not_undo_what_was_taken(
     assert theirs.tries == 2
 
     async def fails(tx: Tx) -> None:
-        await webhooks.not_delivered(tx, endpoint_id, ours, status=500, error=None, again_after_s=5)
+        await webhooks.not_delivered(tx, endpoint_id, ours, Reply(500), 5.0)
 
     due_at = (await rows(floor.db))[0].due_at
     await floor.db.run(fails)
     assert (await rows(floor.db))[0].due_at == due_at
-    await floor.db.run(lambda tx: webhooks.delivered(tx, endpoint_id, theirs.event_id, 200))
+    await floor.db.run(lambda tx: webhooks.delivered(tx, endpoint_id, {theirs.event_id: 200}))
     await floor.db.run(fails)
     assert await states(floor.db) == ["delivered"]
 
@@ -294,6 +294,16 @@ async def test_an_endpoint_may_be_deleted_while_it_is_told(
     receiver.is_open.set()
     await sending.idle()
     assert await rows(floor.db) == []
+
+
+async def test_a_process_ends_at_once_whatever_it_is_sending(
+    floor: Floor, receiver: Receiver
+) -> None:
+    await add(floor.db, receiver.url)
+    await happen(floor.db)
+    receiver.is_open.clear()
+    async with asyncio.timeout(10), another(floor) as process:
+        await process.tick()  # what it began has not run yet
 
 
 async def test_many_events_are_spread_in_one_tick(
