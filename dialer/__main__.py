@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["twin"]:
         # Another program, which shares nothing with this one.
         os.execv(sys.executable, [sys.executable, "-m", "dialer.twin", *words[1:]])
-    args = parser(words[0] if words else None).parse_args(words)
+    args = parser(words[0] if words else "").parse_args(words)
     configure_logs(logging.INFO if args.command in _STAYING else logging.ERROR)
     try:
         require_text(args)

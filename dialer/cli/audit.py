@@ -37,7 +37,7 @@ _FORMATS: dict[str, Make] = {"html": as_page, "json": as_json}
 
 
 def add_commands(commands: Commands) -> None:
-    audit = group(commands, "audit", "the chain of compliance checks")
+    audit = group(commands, "audit")
     verify = command(audit, "verify", _verify, "find any altered, missing or reordered check")
     verify.add_argument(
         "--evidence",

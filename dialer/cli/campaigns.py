@@ -52,7 +52,7 @@ _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 
 def add_commands(commands: Commands) -> None:
-    campaign = group(commands, "campaign", "campaigns")
+    campaign = group(commands, "campaign")
     create = command(campaign, "create", _create, "make a draft from a campaign file")
     create.add_argument("file", type=Path, metavar="FILE")
     create.add_argument("--list", required=True, metavar="NAME", help="the lead list to call")

@@ -12,7 +12,7 @@ from dialer.web.api.sender import Resumed, limits_of
 
 
 def add_commands(commands: Commands) -> None:
-    account = group(commands, "carrier", "the carrier account's limits and pauses")
+    account = group(commands, "carrier")
     command(account, "show", _show, "its limits, and why it may not dial")
     command(account, "resume", _resume, "dial again once credentials or credit are mended")
 

@@ -20,7 +20,7 @@ from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
-    made = command(commands, "check", _check, "may this lead be called, and why or why not")
+    made = command(commands, "check", _check)
     made.add_argument("phone", metavar="PHONE")
     made.add_argument("--campaign", required=True, metavar="NAME")
     made.add_argument("--at", metavar="ISO", help="decide for this instant instead of now")

@@ -12,7 +12,7 @@ from dialer.settings import Settings
 
 
 def add_commands(commands: Commands) -> None:
-    db = group(commands, "db", "the database's schema")
+    db = group(commands, "db")
     command(db, "upgrade", _upgrade, "create or migrate the tables")
 
 

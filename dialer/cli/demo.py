@@ -48,7 +48,7 @@ def _silently(text: str) -> None:
 
 
 def add_commands(commands: Commands) -> None:
-    command(commands, "demo", _demo, "run the sample campaigns on the twin and show what happens")
+    command(commands, "demo", _demo)
 
 
 async def _demo(args: argparse.Namespace, settings: Settings) -> int:

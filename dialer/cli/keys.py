@@ -14,7 +14,7 @@ from dialer.store.access import SCOPES, list_keys, make_key, revoke_key
 
 
 def add_commands(commands: Commands) -> None:
-    keys = group(commands, "keys", "API keys")
+    keys = group(commands, "keys")
     create = command(keys, "create", _create, "make a key; it is shown once")
     create.add_argument("--name", required=True, type=short_text)
     create.add_argument(

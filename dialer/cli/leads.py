@@ -19,7 +19,7 @@ from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
-    leads = group(commands, "leads", "lists of people to reach")
+    leads = group(commands, "leads")
     made = command(leads, "import", _import, "import a CSV file into a list")
     made.add_argument("file", type=Path, metavar="FILE")
     made.add_argument("--list", required=True, metavar="NAME", help="made if it does not exist")

@@ -10,23 +10,55 @@ from typing import NoReturn
 import dialer
 from dialer.errors import UsageError
 
-#: The commands of each module of `dialer.cli`, in the order of `dialer --help`.
+#: The commands of each module of `dialer.cli`, in the order of `dialer --help`, with what they do.
 COMMANDS = {
-    "serve": ("up", "web", "worker", "twin"),
-    "demo": ("demo",),
-    "database": ("db",),
-    "leads": ("leads",),
-    "campaigns": ("campaign",),
-    "reports": ("report",),
-    "suppress": ("suppress",),
-    "scrub": ("scrub",),
-    "sender": ("sender",),
-    "check": ("check",),
-    "audit": ("audit",),
-    "keys": ("keys",),
-    "carrier": ("carrier",),
-    "plivo": ("plivo",),
+    "serve": {
+        "up": "run everything: web, dialing and, with no carrier set, the twin",
+        "web": "serve the API and the carrier's callbacks, dial nothing",
+        "worker": "dial and keep house, serve nothing",
+        "twin": "the simulated carrier on loopback, a program of its own",
+    },
+    "demo": {
+        "demo": "run the sample campaigns on the twin and show what happens",
+    },
+    "database": {
+        "db": "the database's schema",
+    },
+    "leads": {
+        "leads": "lists of people to reach",
+    },
+    "campaigns": {
+        "campaign": "campaigns",
+    },
+    "reports": {
+        "report": "results",
+    },
+    "suppress": {
+        "suppress": "numbers that are never called",
+    },
+    "scrub": {
+        "scrub": "the operators' do-not-call register",
+    },
+    "sender": {
+        "sender": "who calls: entity, declaration, caller ids",
+    },
+    "check": {
+        "check": "may this lead be called, and why or why not",
+    },
+    "audit": {
+        "audit": "the chain of compliance checks",
+    },
+    "keys": {
+        "keys": "API keys",
+    },
+    "carrier": {
+        "carrier": "the carrier account's limits and pauses",
+    },
+    "plivo": {
+        "plivo": "the carrier account",
+    },
 }
+HELP = {word: text for words in COMMANDS.values() for word, text in words.items()}
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
@@ -48,10 +80,12 @@ def require_text(args: argparse.Namespace) -> None:
 
 
 def parser(word: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the command ``word`` alone, of all of them if there is none of it.
+    """Return the parser of the command ``word`` alone; with None of all of them. Any other word is
+    no command, and gets what tells of them by name.
 
     Each command sets ``run``, a coroutine of (args, settings). What the others import is a second
-    and more of processor time, which a process that is started again after a kill should not pay.
+    and more of processor time, which a process that is started again after a kill should not pay,
+    and nobody who asks what there is.
     """
     root = OneLineParser(
         prog="dialer",
@@ -59,7 +93,10 @@ def parser(word: str | None = None) -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"dialer {dialer.__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    own = [module for module, words in COMMANDS.items() if word in words]
-    for module in own or COMMANDS:
+    wanted = [module for module, words in COMMANDS.items() if word is None or word in words]
+    for module in wanted:
         import_module(f"dialer.cli.{module}").add_commands(commands)
+    if not wanted:
+        for name, text in HELP.items():
+            commands.add_parser(name, help=text)
     return root

@@ -35,7 +35,7 @@ _OPEN = (
 
 
 def add_commands(commands: Commands) -> None:
-    plivo = group(commands, "plivo", "the carrier account")
+    plivo = group(commands, "plivo")
     command(plivo, "setup", _setup, "create the Application and attach our caller ids")
     command(plivo, "doctor", _doctor, "find what would keep a campaign from calling, with fixes")
 

@@ -12,7 +12,7 @@ from dialer.store import campaigns
 
 
 def add_commands(commands: Commands) -> None:
-    report = group(commands, "report", "results")
+    report = group(commands, "report")
     export = command(report, "export", _export, "write a campaign's results, one row a lead")
     export.add_argument("name", metavar="NAME", help="of the campaign")
     export.add_argument("--format", default="csv", help="csv, xlsx, parquet or json")

@@ -25,7 +25,7 @@ from dialer.web.api.scrubs import shown_kept
 
 
 def add_commands(commands: Commands) -> None:
-    scrub = group(commands, "scrub", "the operators' do-not-call register")
+    scrub = group(commands, "scrub")
     export = command(scrub, "export", _export, "write a list's numbers for the operator's portal")
     export.add_argument("--list", required=True, metavar="NAME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")

@@ -14,7 +14,7 @@ from dialer.web.fields import read_json
 
 
 def add_commands(commands: Commands) -> None:
-    sender = group(commands, "sender", "who calls: entity, declaration, caller ids")
+    sender = group(commands, "sender")
     change = command(sender, "set", _set, "take the profile of a JSON file, as PUT /sender does")
     change.add_argument("file", type=Path, metavar="FILE")
     command(sender, "show", _show, "print the profile as JSON")

@@ -8,19 +8,20 @@ import socket
 from dialer.app.children import serve_by_children, stop_with_parent
 from dialer.app.runtime import Runtime, open_runtime
 from dialer.app.serve import Stop, bind, on_signals, run_until_stopped
+from dialer.cli.parser import HELP
 from dialer.cli.shared import Commands, command, print_json, say
 from dialer.errors import UsageError
 from dialer.settings import Settings, at_port, own_url
 
 
 def add_commands(commands: Commands) -> None:
-    command(commands, "up", _up, "run everything: web, dialing and, with no carrier set, the twin")
-    web = command(commands, "web", _web, "serve the API and the carrier's callbacks, dial nothing")
+    command(commands, "up", _up)
+    web = command(commands, "web", _web)
     web.add_argument("--processes", type=int, default=1, help="one event loop each (default 1)")
     web.add_argument("--socket", type=int, help=argparse.SUPPRESS)  # given to its children
-    command(commands, "worker", _worker, "dial and keep house, serve nothing")
+    command(commands, "worker", _worker)
     # Listed here; `__main__` becomes the twin before any argument of it is read.
-    commands.add_parser("twin", help="the simulated carrier on loopback, a program of its own")
+    commands.add_parser("twin", help=HELP["twin"])
 
 
 async def _up(args: argparse.Namespace, settings: Settings) -> int:

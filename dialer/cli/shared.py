@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from dialer.app.clock import set_clock
 from dialer.app.data_dir import make_data_dir
 from dialer.app.runtime import open_database
+from dialer.cli.parser import HELP
 from dialer.errors import InvalidInput, RuleViolation
 from dialer.settings import Settings
 from dialer.store.engine import Database
@@ -46,17 +47,20 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
             ) from None
 
 
-def command(commands: Commands, name: str, run: Run, help_text: str) -> argparse.ArgumentParser:
-    """Add one command with ``--json``."""
+def command(
+    commands: Commands, name: str, run: Run, help_text: str | None = None
+) -> argparse.ArgumentParser:
+    """Add one command with ``--json``; one of the first level is told of in `HELP`."""
+    help_text = help_text or HELP[name]
     made: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
     made.add_argument("--json", action="store_true", help="print the result as one JSON object")
     made.set_defaults(run=run)
     return made
 
 
-def group(commands: Commands, name: str, help_text: str) -> Commands:
-    """Add a command that has sub-commands."""
-    made = commands.add_parser(name, help=help_text, description=help_text)
+def group(commands: Commands, name: str) -> Commands:
+    """Add a command of the first level that has sub-commands."""
+    made = commands.add_parser(name, help=HELP[name], description=HELP[name])
     return made.add_subparsers(dest=f"{name}_command", required=True, metavar="COMMAND")
 
 

@@ -30,7 +30,7 @@ from dialer.web.api.phones import read_phone
 
 
 def add_commands(commands: Commands) -> None:
-    listed = group(commands, "suppress", "numbers that are never called")
+    listed = group(commands, "suppress")
     add = command(listed, "add", _add, "suppress one number everywhere, at once")
     add.add_argument("phone", metavar="PHONE")
     add.add_argument(

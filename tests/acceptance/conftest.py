@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -104,6 +105,12 @@ class Service:
         return reply.json()
 
 
+@cache
+def _app() -> Litestar:
+    """The application, built once: all that one of ours is told apart by is its context."""
+    return build_web(cast(Context, None))
+
+
 @pytest.fixture
 async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
@@ -131,7 +138,8 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
         )
         stack.push_async_callback(context.background.drain, 10.0)
         stack.push_async_callback(loop.drain, 10.0)
-        app = build_web(context)
+        app = _app()
+        app.state.context = context
         client = await stack.enter_async_context(
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from dialer.domain.absence import Absence, judge_absence
@@ -160,6 +161,7 @@ def forgotten(world: World) -> World:
     return with_looks(world._replace(attempts=tuple(map(_forgotten, rows))), looks)
 
 
+@cache
 def _forgotten(attempt: Attempt) -> Attempt:
     state = attempt.state
     is_placing = attempt.task == "send" or state in (S.PLACING, S.AMBIGUOUS)
