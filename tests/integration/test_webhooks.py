@@ -208,9 +208,7 @@ async def test_a_process_that_is_killed_after_sending_has_it_sent_again(
     async with another(floor) as killed:
         receiver.is_open.clear()
         await killed.tick()
-        async with asyncio.timeout(20):
-            while not receiver.requests:  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.01)
+        await receiver.asked()
     receiver.is_open.set()
     async with another(floor) as process:
         await send(process)
@@ -287,9 +285,7 @@ async def test_an_endpoint_may_be_deleted_while_it_is_told(
     await happen(floor.db)
     receiver.is_open.clear()
     await sending.tick()
-    async with asyncio.timeout(20):
-        while not receiver.requests:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
+    await receiver.asked()
     await floor.db.run(lambda tx: webhooks.delete_endpoint(tx, endpoint_id))
     receiver.is_open.set()
     await sending.idle()

@@ -28,14 +28,21 @@ class Receiver:
     heard: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def types(self) -> list[str]:
         return sorted(body["type"] for bodies in self.heard.values() for body in bodies)
+
+    async def asked(self) -> None:
+        """Wait until somebody has sent something."""
+        async with asyncio.timeout(20):
+            await self._asked.wait()
 
     async def on_post(self, request: web.Request) -> web.Response:
         raw = await request.read()
         self.requests.append(({k.lower(): v for k, v in request.headers.items()}, raw))
         self.heard[request.headers["webhook-id"]].append(json.loads(raw))
+        self._asked.set()
         await self.is_open.wait()
         return web.Response(status=self.status, headers=self.headers, text="x" * 100_000)
 
