@@ -19,7 +19,6 @@ from uuid import uuid4
 import asyncpg
 import hypothesis
 import pytest
-import uvloop
 
 from dialer.store import embedded, migrate
 from dialer.store.engine import create_engine
@@ -47,13 +46,6 @@ _FIRST = (
 )
 
 NewDatabase = Callable[[], Awaitable[str]]
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that the product runs on (`dialer.__main__`)."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True)

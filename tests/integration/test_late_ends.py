@@ -139,7 +139,7 @@ async def test_a_record_is_looked_for_ever_more_rarely_and_for_an_hour(floor: Fl
 
     async def counting(call_uuid: str) -> Any:
         async with floor.db.begin() as tx:
-            asked.append(round((tx.now - began).total_seconds()))
+            asked.append((tx.now - began).total_seconds())
         return await find(call_uuid)
 
     floor.carrier.finished_call = counting  # type: ignore[method-assign]
@@ -147,7 +147,8 @@ async def test_a_record_is_looked_for_ever_more_rarely_and_for_an_hour(floor: Fl
         await floor.later(15)
         await floor.recover()
     assert len(asked) <= 8 and asked[-1] <= 3600, asked
-    assert all(later >= 2 * sooner for sooner, later in pairwise(asked)), asked
+    # We look at the clock a moment after the product did.
+    assert all(later > 2 * sooner - 1 for sooner, later in pairwise(asked)), asked
     await record(floor, attempt_id)
     await look(floor, 10)
     assert (await floor.attempt(attempt_id)).outcome == "failed", "nobody looks any more"
