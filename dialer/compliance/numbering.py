@@ -54,7 +54,9 @@ class Number:
 _INVALID = Number(False, "unknown", "", "", None, ())
 
 
-@lru_cache(maxsize=16_384)
+# A lead's number is asked for some three times in its pass, and not again for minutes: each that is
+# kept for longer is walked by every full garbage collection.
+@lru_cache(maxsize=1024)
 def read_number(phone: str) -> Number:
     """Read an E.164 number; anything else is invalid, never repaired."""
     if _INDIAN_MOBILE.fullmatch(phone):  # nearly every lead; the library costs 100 times more
