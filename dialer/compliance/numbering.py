@@ -54,11 +54,11 @@ class Number:
 _INVALID = Number(False, "unknown", "", "", None, ())
 
 
-# A lead's number is asked for some three times in its pass, and not again for minutes: each that is
-# kept for longer is walked by every full garbage collection.
 @lru_cache(maxsize=1024)
 def read_number(phone: str) -> Number:
     """Read an E.164 number; anything else is invalid, never repaired."""
+    # Asked for some three times in its lead's pass, and not again for minutes: each that is kept
+    # for longer is walked by every full garbage collection.
     if _INDIAN_MOBILE.fullmatch(phone):  # nearly every lead; the library costs 100 times more
         return Number(True, "mobile", "91", phone[3:], "IN", ("Asia/Kolkata",))
     return _ask_library(phone)
