@@ -26,7 +26,7 @@ _GONE = 410  # the receiver wants nothing any more
 _AGAIN_AFTER_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 _JITTER = 0.1  # of the delay: what failed together does not come back together
 _MOST_RETRY_AFTER_S = 86_400.0
-#: A receiver that was away so long is told nothing that is older.
+#: What has been due for so long is not sent any more: the receiver was away, or switched off.
 GIVEN_UP_AFTER = timedelta(days=4)
 
 

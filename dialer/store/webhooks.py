@@ -68,8 +68,8 @@ WITH due AS MATERIALIZED (
   ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE deliveries d SET due_at = $5,
-  tries = CASE WHEN o.at < $6 THEN d.tries ELSE d.tries + 1 END,
-  state = CASE WHEN o.at < $6 THEN 'failed' ELSE d.state END
+  tries = CASE WHEN d.due_at < $6 THEN d.tries ELSE d.tries + 1 END,
+  state = CASE WHEN d.due_at < $6 THEN 'failed' ELSE d.state END
 FROM due JOIN outbox o ON o.account_id = $1 AND o.id = due.event_id
 WHERE d.account_id = $1 AND d.endpoint_id = $2 AND d.event_id = due.event_id
 RETURNING d.event_id, d.tries, o.payload, d.state
@@ -94,7 +94,7 @@ async def waited_for(tx: Tx) -> Sequence[Any]:
 
 
 async def take(tx: Tx, endpoint_id: UUID, most: int) -> list[Taken]:
-    """Take what is due, for `LEASE`; what has become too old meanwhile fails unsent."""
+    """Take what is due, for `LEASE`; what has been due for too long fails unsent."""
     rows = await tx.fetch(
         _TAKE, tx.account_id, endpoint_id, tx.now, most, tx.now + LEASE, tx.now - GIVEN_UP_AFTER
     )
