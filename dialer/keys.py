@@ -6,8 +6,15 @@ import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_BLOCK = 64  # bytes, of SHA-256
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _MAC_HEX_CHARS = 32  # 128 bits: far beyond guessing, short in a URL
 
 
@@ -17,15 +24,19 @@ def _derive(secret: str, purpose: str) -> bytes:
 
 def mac(key: bytes, message: bytes) -> bytes:
     """Return the HMAC-SHA256 of a message."""
-    keyed = _keyed(key).copy()
-    keyed.update(message)
-    return keyed.digest()
+    inner, outer = _keyed(key)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(message)
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 @lru_cache(maxsize=16)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """A copy of what has read its key costs half of one that has yet to."""
-    return hmac.new(key, digestmod=sha256)
+def _keyed(key: bytes) -> tuple[_Hash, _Hash]:
+    """The two hashes of RFC 2104 §2 with the key read: copies of them take a third of the time of
+    an HMAC that has yet to read it."""
+    block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

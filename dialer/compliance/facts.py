@@ -1,18 +1,19 @@
 """What a decision rests on. Values only: who reads them, and from where, is not known here.
 
-A fact that is absent is unknown, and an unknown fact never allows a call.
+A fact that is absent is unknown, and an unknown fact never allows a call. Each lead of a pass has
+a handful of these made: as structs in a tenth of the time of dataclasses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
+
+import msgspec
 
 from dialer.compliance.walltime import WEEKDAYS, parse_span
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(msgspec.Struct, frozen=True):
     """One consent of the callee; ``captured_at`` later than the decision is not a fact yet.
 
     kind: a pack's word (``inferred``, ``explicit_dca``, ``inquiry``, ``express_written``, …).
@@ -28,8 +29,7 @@ class Consent:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scrub:
+class Scrub(msgspec.Struct, frozen=True):
     """What a do-not-call register said about this number; grammar in `preferences`.
 
     file_sha256: hex digest of the file the verdict came in.
@@ -43,8 +43,7 @@ class Scrub:
     file_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, cache_hash=True):
     """The number we would show. ``series``: 140, 1600, 1601, ordinary,
     ordinary_with_carrier_letter or own_verified."""
 
@@ -52,8 +51,7 @@ class Caller:
     series: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(msgspec.Struct, frozen=True, cache_hash=True):
     """The sender's notice to the access provider that software dials (TCCCPR reg 4).
 
     cli_listed: the caller number is on the list that goes with the notice.
@@ -68,8 +66,7 @@ class Declaration:
     tmid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PastAttempt:
+class PastAttempt(msgspec.Struct, frozen=True):
     """An earlier attempt that counts towards caps and gaps; already scoped by the caller."""
 
     at: datetime
@@ -78,8 +75,7 @@ class PastAttempt:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
+class Narrowing(msgspec.Struct, frozen=True, cache_hash=True):
     """A campaign's own days and hours, in each zone of the lead. Empty means all.
 
     Raises `ValueError` for a day or time that does not exist, so that a decision never has to.
@@ -96,8 +92,7 @@ class Narrowing:
             parse_span(span)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """Everything known about one intended call.
 
     phone: E.164, as it would be dialed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -53,7 +54,7 @@ class CallerPool:
             series = self._series(number)
             if series not in seen:
                 seen.add(series)
-                yield Caller(number, series)
+                yield _caller(number, series)
 
     def refuse(self, campaign_id: UUID, caller: Caller) -> None:
         self._refused.add((campaign_id, caller.series))
@@ -84,6 +85,12 @@ class CallerPool:
             )
 
         return sorted(numbers, key=rank)  # stable: the file's order where nothing else decides
+
+
+@lru_cache(maxsize=256)
+def _caller(number: str, series: str | None) -> Caller:
+    """The same for all leads of a pass, so that what is alike is known to be by its identity."""
+    return Caller(number, series)
 
 
 def judge(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from dialer.compliance.durations import parse_duration
 from dialer.compliance.facts import Caller, Declaration, Facts
 from dialer.compliance.packs import Pack
 from dialer.compliance.schema import Cap, Gap
-from dialer.domain.definition import Definition
 from dialer.store.campaigns import Campaign
 from dialer.store.facts import Batch
 
@@ -34,7 +34,8 @@ def _before(now: datetime, period: str) -> datetime:
     return now - timedelta(days=days, seconds=length.seconds) - _SLACK
 
 
-def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Declaration | None:
+@lru_cache(maxsize=256)
+def declaration_of(category: str, sender: Any, caller: Caller) -> Declaration | None:
     """Return the sender's notice to the access provider, None while there is none.
 
     Its objective is the campaign's category unless the sender states one (design §8).
@@ -44,7 +45,7 @@ def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Decla
     return Declaration(
         reference=sender.a2p_reference,
         declared_on=sender.a2p_declared_on,
-        objective=sender.a2p_objective or definition.campaign.category,
+        objective=sender.a2p_objective or category,
         cli_listed=caller.series is not None,
         peid=sender.peid,
         tmid=sender.tmid,
@@ -54,7 +55,7 @@ def declaration_of(definition: Definition, sender: Any, caller: Caller) -> Decla
 def facts_for(lead: Any, campaign: Campaign, *, caller: Caller, sender: Any, batch: Batch) -> Facts:
     """Put together everything known about calling this lead for this campaign.
 
-    lead: an enrolment's row joined with its lead's columns.
+    lead: an enrolment's row with its lead's ``timezone`` and ``event_at``, a text.
     """
     definition, head = campaign.definition, campaign.definition.campaign
     return Facts(
@@ -64,24 +65,23 @@ def facts_for(lead: Any, campaign: Campaign, *, caller: Caller, sender: Any, bat
         entity=head.entity,
         sector=head.sector,
         caller=caller,
-        declaration=declaration_of(definition, sender, caller),
+        declaration=declaration_of(head.category, sender, caller),
         consents=batch.consents.get(lead.lead_id, ()),
         suppressed=lead.phone in batch.suppressed,
         scrub=batch.scrubs.get(lead.phone),
-        event_at=_event_at(lead.attributes),
+        event_at=_instant(lead.event_at),
         history=batch.history.get(lead.phone, ()),
         lead_zone=lead.timezone,
         narrowing=campaign.narrowing,
     )
 
 
-def _event_at(attributes: Mapping[str, Any]) -> datetime | None:
+def _instant(event_at: str | None) -> datetime | None:
     """The customer's own transaction: the lead column ``event_at``, ISO with an offset."""
-    text = attributes.get("event_at")
-    if not isinstance(text, str):
+    if event_at is None:
         return None
     try:
-        value = datetime.fromisoformat(text)
+        value = datetime.fromisoformat(event_at)
     except ValueError:
         return None
     return value if value.tzinfo is not None else None

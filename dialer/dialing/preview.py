@@ -240,11 +240,11 @@ def _ages(packs: Sequence[Pack], category: str) -> Iterator[preview.Age]:
 
 
 def _lead(row: Any) -> Any:
-    lead_id, phone, disposition, timezone, attributes = row
+    lead_id, phone, disposition, timezone, event_at = row
     return SimpleNamespace(
         lead_id=lead_id,
         phone=phone,
         disposition=disposition,
         timezone=timezone,
-        attributes=attributes,
+        event_at=event_at,
     )

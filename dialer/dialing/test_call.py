@@ -12,11 +12,12 @@ from uuid import UUID
 
 from dialer.compliance.alike import AtOnce
 from dialer.dialing.callers import CallerPool
-from dialer.dialing.claim import Intended, Pass, book, decide_lead, intended
+from dialer.dialing.claim import Intended, book, intended
 from dialer.dialing.decided import decision_row, has_slot
 from dialer.dialing.facts import history_since
 from dialer.dialing.law import Law
 from dialer.dialing.lifecycle import require_playable
+from dialer.dialing.scan import Pass, decide_lead
 from dialer.domain.breakers import in_words
 from dialer.domain.campaign import MAY_TEST_CALL
 from dialer.domain.ids import uuid7
@@ -26,7 +27,7 @@ from dialer.store import campaigns, carrier, enrolments, facts, lines
 from dialer.store.breakers import breaker_of
 from dialer.store.callers import kept_callers
 from dialer.store.campaigns import Campaign
-from dialer.store.decisions import Decisions, append, read_head
+from dialer.store.decisions import Beside, append, link, read_head
 from dialer.store.engine import Tx
 
 
@@ -114,8 +115,8 @@ async def _write(tx: Tx, law: Law, found: Pass, next_slot_at: datetime | None) -
         one.attempt_id = uuid7()
     row = decision_row(tx, law, one, is_test=True)
     used = [row["caller_id"]] if verdict.allowed else []
-    decisions = Decisions([row], is_test=True, caller_ids=used, next_slot_at=next_slot_at)
-    await append(tx, law.keys.chain, found.head, decisions)
+    beside = Beside(caller_ids=used, next_slot_at=next_slot_at)
+    await append(tx, link(law.keys.chain, found.head, [row]), beside, is_test=True)
     if not verdict.allowed:
         return TestCall(one.check_id, False, verdict.code, verdict.next_allowed_at, None)
     return TestCall(one.check_id, True, verdict.code, None, intended(tx, one))

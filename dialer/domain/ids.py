@@ -10,10 +10,11 @@ import os
 import threading
 import time
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 _lock = threading.Lock()
 _last = 0
+_new, _set = object.__new__, object.__setattr__
 _COUNTER_BITS = 12  # rand_a, used as a counter within the millisecond (RFC 9562 §6.2 method 1)
 
 
@@ -28,13 +29,18 @@ def _next_ticks(count: int) -> int:
 
 def _build(tick: int, random_b: int) -> UUID:
     milliseconds, counter = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
-    return UUID(
-        int=(milliseconds << 80)
+    made = _new(UUID)  # its own constructor takes three times as long to look at what it is given
+    _set(
+        made,
+        "int",
+        (milliseconds << 80)
         | (0x7 << 76)
         | (counter << 64)
         | (0b10 << 62)
-        | (random_b & ((1 << 62) - 1))
+        | (random_b & ((1 << 62) - 1)),
     )
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 def uuid7() -> UUID:

@@ -16,6 +16,8 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 # Slots lie a little further apart than 1/CPS: n of them span 30 ms more than a second, so that
 # n + 1 requests never reach the carrier within one, though the way there varies.
 _SLACK = 1.03
@@ -57,8 +59,7 @@ def gap_s(cps: float, busy_s: float = 0.0) -> float:
     return _SLACK / cps + busy_s
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """A GCRA with no burst: ``next_at`` is the earliest instant of the next start. busy_s: how
     much later than on time each may come."""
 
@@ -182,8 +183,12 @@ def schedule(
     booked: list[tuple[UUID, datetime]] = []
     while any(left.values()):
         slot = account.slot(now)
-        ready_at = {cid: max(slot, paces[cid].slot(now)) if cid in paces else slot for cid in left}
-        chosen = min((cid for cid in left if left[cid]), key=lambda c: (ready_at[c], -left[c], c))
+        ready_at = {
+            cid: max(slot, paces[cid].slot(now)) if cid in paces else slot
+            for cid, count in left.items()
+            if count
+        }
+        chosen = min(ready_at, key=lambda c: (ready_at[c], -left[c], c))
         at = ready_at[chosen]
         if not is_within_horizon(at, now):
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -12,9 +12,10 @@ from uuid import UUID
 import msgspec
 
 from dialer.compliance.chain import chain_hash
+from dialer.store.arrays import joined, unjoined
 from dialer.store.engine import Tx
 
-#: What a row of `Decisions` holds, with its type; and ``body``, bytes.
+#: What a decision's row holds, with its type.
 COLUMNS = {
     # of the check
     "check_id": "uuid",
@@ -31,6 +32,7 @@ COLUMNS = {
     "category": "text",
     "mode": "text",
     "caller_id": "text",
+    "body": "bytea",  # UTF-8
     # of the attempt; without an id there is none
     "attempt_id": "uuid",
     "version": "int",
@@ -45,25 +47,6 @@ COLUMNS = {
     "blocked_code": "text",
     "last_attempt_id": "uuid",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What one transaction has decided.
-
-    rows: `COLUMNS` and ``body``, in the order of the chain; what is absent is null. The locked
-    line of each attempt passes to it. put_off: enrolments that are due again at ``put_off_to``.
-    caller_ids: used, the latest last. next_slot_at, share_carry: of the locked carrier account;
-    None leaves what there is.
-    """
-
-    rows: Sequence[Mapping[str, Any]]
-    is_test: bool = False
-    put_off: Sequence[UUID] = ()
-    put_off_to: datetime | None = None
-    caller_ids: Sequence[str] = ()
-    next_slot_at: datetime | None = None
-    share_carry: Mapping[str, float] | None = None
 
 
 class Head(NamedTuple):
@@ -82,86 +65,113 @@ async def read_head(tx: Tx) -> Head:
     return Head(*row)
 
 
-async def append(tx: Tx, key: bytes, head: Head, decided: Decisions) -> None:
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Decisions that follow ``before`` in the chain, as they are sent: ``count`` of them, up to
+    ``head``. columns: their hashes, and `COLUMNS`."""
+
+    before: Head
+    head: Head
+    count: int
+    columns: Sequence[str]
+
+
+def link(key: bytes, before: Head, rows: Sequence[Mapping[str, Any]]) -> Links:
+    """Link decisions to the chain. rows: of `COLUMNS`, in their order; what is absent is null."""
+    hashes = []
+    seq, last = before
+    for row in rows:
+        seq += 1
+        last = chain_hash(key, last, seq, row["body"])
+        hashes.append(last.hex())
+    values = zip(*(map(row.get, COLUMNS) for row in rows), strict=True) if rows else _NO_ROWS
+    columns = [joined(hashes), *map(_column, values, COLUMNS.values())]
+    return Links(before, Head(seq, last), len(rows), columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a transaction writes beside its decisions.
+
+    put_off: enrolments that are due again at ``put_off_to``. caller_ids: used, the latest last.
+    next_slot_at, share_carry: of the locked carrier account; None leaves what there is.
+    """
+
+    put_off: Sequence[UUID] = ()
+    put_off_to: datetime | None = None
+    caller_ids: Sequence[str] = ()
+    next_slot_at: datetime | None = None
+    share_carry: Mapping[str, float] | None = None
+
+
+_NOTHING = Beside()
+
+
+async def append(tx: Tx, links: Links, beside: Beside = _NOTHING, *, is_test: bool = False) -> None:
     """Write decisions, and move the chain of checks on (design §6.1), in one statement.
 
-    head: read under the lock of the carrier account, so that the chain has one writer at a time;
-    `RuntimeError`, and nothing written, if it has moved meanwhile. A caller id that somebody is
-    just correcting is passed over: a pass must not wait for it with all its locks, and the next
-    choice is as good.
+    links: from where the chain stood under the lock of the carrier account, so that it has one
+    writer at a time; `RuntimeError`, and nothing written, if it has moved meanwhile. The locked
+    line of each attempt passes to it. A caller id that somebody is just correcting is passed
+    over: a pass must not wait for it with all its locks, and the next choice is as good.
     """
-    if not decided.rows and not decided.put_off:
+    if not links.count and not beside.put_off:
         return
-    bodies = [row["body"] for row in decided.rows]
-    hashes = []
-    previous = head.hash
-    for seq, body in enumerate(bodies, head.seq + 1):
-        previous = chain_hash(key, previous, seq, body)
-        hashes.append(previous)
-    numbers = list(dict.fromkeys(decided.caller_ids))
-    carry = decided.share_carry
+    numbers = list(dict.fromkeys(beside.caller_ids))
+    carry = beside.share_carry
     moved = await tx.fetch(
         _APPEND,
         tx.account_id,
         tx.now,
-        previous,
-        head.seq,
-        len(bodies),
-        decided.is_test,
-        decided.put_off,
-        decided.put_off_to,
+        links.head.hash,
+        links.before.seq,
+        links.count,
+        is_test,
+        beside.put_off,
+        beside.put_off_to,
         numbers,
         # A microsecond apart: what was used later in one pass is still the later.
         [tx.now + timedelta(microseconds=turn) for turn in range(len(numbers))],
-        decided.next_slot_at,
+        beside.next_slot_at,
         None if carry is None else msgspec.json.encode(carry).decode(),
-        bodies,
-        hashes,
-        *(
-            _column([row.get(name) for row in decided.rows], _AS_TEXT[kind])
-            for name, kind in COLUMNS.items()
-        ),
+        *links.columns,
     )
     if not moved:
         raise RuntimeError("the chain of checks was added to by somebody without the lock")
 
 
-# A column travels as one text: asyncpg takes longer over an array than all of it takes so.
-_NEXT, _NULL = "\x1f", "\x1e"
+_NO_ROWS: Sequence[Sequence[Any]] = [()] * len(COLUMNS)
 _AS_TEXT: Mapping[str, Callable[[Any], str]] = {
     "uuid": attrgetter("hex"),
     "timestamptz": datetime.isoformat,
     "text": str,
     "text[]": lambda codes: f"{{{','.join(codes)}}}",
     "int": str,
+    "bytea": bytes.decode,
 }
 
 
-def _column(values: Sequence[Any], as_text: Callable[[Any], str]) -> str:
-    """Return values as `_array` reads them; `ValueError` for one that would be read as several."""
+def _column(values: Sequence[Any], kind: str) -> str:
+    """Return one column of a batch as one text."""
+    as_text = _AS_TEXT[kind]
     if len(set(map(id, values))) == 1:  # mostly: much is the same for all of a pass
-        texts = [_NULL if values[0] is None else as_text(values[0])] * len(values)
-    else:
-        texts = [_NULL if value is None else as_text(value) for value in values]
-    column = _NEXT.join(texts)
-    if values and (not column or column.count(_NEXT) != len(values) - 1):
-        raise ValueError("a value of a decision is empty or holds a separator")
-    return column
+        return joined([None if values[0] is None else as_text(values[0])] * len(values))
+    return joined([None if value is None else as_text(value) for value in values])
 
 
-def _array(number: int, kind: str) -> str:
-    kind = kind.removesuffix("[]")  # of lists, each still as text
-    return f"string_to_array(${number}::text, E'\\x1f', E'\\x1e')::{kind}[]"
+def _arrays() -> Iterator[str]:
+    for number, kind in enumerate(COLUMNS.values(), 14):
+        # Of lists, each still as text; and so are bytes.
+        yield unjoined(number, {"text[]": "text", "bytea": "text"}.get(kind, kind))
 
 
 _GIVEN = f"""given AS MATERIALIZED (
-  SELECT * FROM unnest(
-    $13::bytea[], $14::bytea[], {", ".join(map(_array, range(15, 99), COLUMNS.values()))}
-  ) WITH ORDINALITY AS given(body, hash, {", ".join(COLUMNS)}, number)
+  SELECT * FROM unnest({unjoined(13, "text")}, {", ".join(_arrays())})
+  WITH ORDINALITY AS given(hash, {", ".join(COLUMNS)}, number)
 )"""
 _CHECK = (
     *("campaign_id", "enrolment_id", "lead_id", "subject_id", "decided_at", "decision", "code"),
-    *("rule_id", "next_allowed_at", "category", "mode", "caller_id", "body", "hash"),
+    *("rule_id", "next_allowed_at", "category", "mode", "caller_id"),
 )
 _ATTEMPT = (
     *("campaign_id", "version", "enrolment_id", "lead_id", "check_id", "phone", "caller_id"),
@@ -174,17 +184,18 @@ WITH {_GIVEN}, head AS (
     chain_count = chain_count + $5::int
   WHERE id = $1 AND chain_seq = $4 RETURNING id
 ), proof AS (
-  INSERT INTO checks (account_id, id, seq, codes, {", ".join(_CHECK)})
-  SELECT $1, check_id, $4::bigint + number, codes::text[], {", ".join(_CHECK)} FROM given
+  INSERT INTO checks (account_id, id, seq, codes, body, hash, {", ".join(_CHECK)})
+  SELECT $1, check_id, $4::bigint + number, codes::text[], convert_to(body, 'UTF8'),
+    decode(hash, 'hex'), {", ".join(_CHECK)}
+  FROM given
 ), intents AS (
   INSERT INTO attempts (account_id, id, state, is_test, created_at, changed_at,
     {", ".join(_ATTEMPT)})
   SELECT $1, attempt_id, 'intended', $6::boolean, $2, $2, {", ".join(_ATTEMPT)}
   FROM given WHERE attempt_id IS NOT NULL
 ), taken AS (
-  UPDATE lines SET live_attempt_id = (SELECT attempt_id FROM given WHERE phone = lines.phone)
-  WHERE account_id = $1
-    AND phone = ANY(ARRAY(SELECT phone FROM given WHERE attempt_id IS NOT NULL))
+  UPDATE lines SET live_attempt_id = given.attempt_id FROM given
+  WHERE lines.account_id = $1 AND lines.phone = given.phone AND given.attempt_id IS NOT NULL
 ), moved AS (
   UPDATE enrolments SET last_check_id = given.check_id, changed_at = $2,
     {", ".join(f"{name} = given.{name}" for name in _MOVED)}

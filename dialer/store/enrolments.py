@@ -16,17 +16,21 @@ from dialer.domain.retry import EnrolmentState, NextStep
 from dialer.store.carrier import lock_carrier
 from dialer.store.engine import Tx
 from dialer.store.notify import DIAL
-from dialer.store.queues import LEAD_COLUMNS, zone_key
+from dialer.store.queues import zone_key
 from dialer.store.tables import campaigns, enrolments, leads
 
 e = enrolments.c
 
+_LEAD = (
+    *(leads.c.name, leads.c.first_name, leads.c.timezone, leads.c.language, leads.c.external_id),
+    *(leads.c.attributes, leads.c.attributes["event_at"].astext.label("event_at")),
+)
 _JOIN = enrolments.join(leads, and_(leads.c.account_id == e.account_id, leads.c.id == e.lead_id))
 
 
 def _one(tx: Tx, enrolment_id: UUID) -> Any:
     return (
-        select(enrolments, *LEAD_COLUMNS)
+        select(enrolments, *_LEAD)
         .select_from(_JOIN)
         .where(e.account_id == tx.account_id, e.id == enrolment_id)
     )

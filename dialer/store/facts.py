@@ -14,6 +14,7 @@ import msgspec
 from dialer.compliance.facts import Consent, PastAttempt, Scrub
 from dialer.domain.attempt import RANG_OR_MAY_HAVE, Outcome
 from dialer.domain.ids import uuid7s
+from dialer.store.arrays import joined, unjoined
 from dialer.store.engine import Tx
 
 
@@ -44,15 +45,18 @@ async def facts_of(
     """
     phones = sorted(set(leads.values()))
     marks = {tx.mark_of(phone): phone for phone in phones}
-    values = [phones, list(marks), list(leads), campaign_id, list_id, history_since, tx.now]
+    given = (joined(phones), joined(marks), joined([lead.hex for lead in leads]))
+    values = [*given, campaign_id, list_id, history_since, tx.now]
     sql = _READ
     if with_subjects:
-        sql, values = _READ_WITH_SUBJECTS, [*values, uuid7s(len(phones))]
+        made = joined([subject.hex for subject in uuid7s(len(phones))])
+        sql, values = _READ_WITH_SUBJECTS, [*values, made]
     (row,) = await tx.fetch(sql, tx.account_id, *values)
     found = _decoder.decode(row[0])
     subjects = dict(found.subjects)
     if with_subjects and len(subjects) < len(phones):  # one was just made by somebody else
-        subjects |= {row.phone: row.id for row in await tx.fetch(_SUBJECTS, tx.account_id, phones)}
+        others = await tx.fetch(f"WITH {_GIVEN} {_SUBJECTS}", tx.account_id, *given)
+        subjects |= {row.phone: row.id for row in others}
     return Batch(
         suppressed={marks.get(listed, listed) for listed in found.suppressed},
         consents=_newest(found.consents),
@@ -116,26 +120,31 @@ def _by_phone(rows: Sequence[_PastRow]) -> dict[str, tuple[PastAttempt, ...]]:
 
 
 _RANG = ", ".join(f"'{state}'" for state in sorted(RANG_OR_MAY_HAVE))
-_SUBJECTS = "SELECT phone, id FROM subjects WHERE account_id = $1 AND phone = ANY($2::text[])"
+_GIVEN = f"""given AS MATERIALIZED (
+  SELECT {unjoined(2, "text")} AS phones, {unjoined(3, "text")} AS marks,
+    {unjoined(4, "uuid")} AS leads
+)"""
+_PHONES, _LEADS = "(SELECT phones FROM given)::text[]", "(SELECT leads FROM given)::uuid[]"
+_SUBJECTS = f"SELECT phone, id FROM subjects WHERE account_id = $1 AND phone = ANY({_PHONES})"
 # One document: what is read of a batch is little, and a round trip a kind would be most of it.
 # A scrub counts if it is of a run over this list, or over any phones; the newest does.
 _READ = f"""
 SELECT json_build_object(
   'suppressed', ARRAY(
     SELECT phone FROM suppressions
-    WHERE account_id = $1 AND phone = ANY($2::text[] || $3::text[])
+    WHERE account_id = $1 AND phone = ANY((SELECT phones || marks FROM given)::text[])
       AND (scope = 'everywhere' OR scope = 'campaign' AND campaign_id = $5::uuid)
   ),
   'consents', ARRAY(
     SELECT json_build_array(lead_id, id, kind, captured_at, has_ended, source, evidence)
-    FROM consents WHERE account_id = $1 AND lead_id = ANY($4::uuid[]) ORDER BY id
+    FROM consents WHERE account_id = $1 AND lead_id = ANY({_LEADS}) ORDER BY id
   ),
   'scrubs', ARRAY(
     SELECT json_build_array(phone, at, verdict, ref, provider, id, encode(file_sha256, 'hex'))
     FROM (
       SELECT DISTINCT ON (r.phone) r.phone, r.verdict, s.id, s.at, s.ref, s.provider, s.file_sha256
       FROM scrub_results r JOIN scrubs s ON s.account_id = r.account_id AND s.id = r.scrub_id
-      WHERE r.account_id = $1 AND r.phone = ANY($2::text[])
+      WHERE r.account_id = $1 AND r.phone = ANY({_PHONES})
         AND (s.list_id IS NULL OR s.list_id = $6::uuid) AND s.at <= $8::timestamptz
       ORDER BY r.phone, s.at DESC, s.id DESC
     ) newest
@@ -144,7 +153,7 @@ SELECT json_build_object(
     SELECT json_build_array(phone, id, placing_at, outcome,
       answered_at IS NOT NULL AND is_machine IS NOT TRUE)
     FROM attempts
-    WHERE account_id = $1 AND phone = ANY($2::text[]) AND state IN ({_RANG})
+    WHERE account_id = $1 AND phone = ANY({_PHONES}) AND state IN ({_RANG})
       AND $7::timestamptz IS NOT NULL AND placing_at >= $7
     ORDER BY id
   ),
@@ -152,15 +161,16 @@ SELECT json_build_object(
 )::text
 """
 _READ_WITH_SUBJECTS = f"""
-WITH known AS ({_SUBJECTS}), made AS (
+WITH {_GIVEN}, known AS ({_SUBJECTS}), made AS (
   INSERT INTO subjects (account_id, id, phone, created_at)
-  SELECT $1, given.id, given.phone, $8 FROM unnest($2::text[], $9::uuid[]) AS given(phone, id)
-  WHERE given.phone NOT IN (SELECT phone FROM known)
+  SELECT $1, missing.id, missing.phone, $8
+  FROM unnest({_PHONES}, {unjoined(9, "uuid")}) AS missing(phone, id)
+  WHERE missing.phone NOT IN (SELECT phone FROM known)
   ON CONFLICT DO NOTHING RETURNING phone, id
 ), subject AS (SELECT phone, id FROM known UNION ALL SELECT phone, id FROM made)
 {_READ}
 """
-_READ = f"WITH subject AS ({_SUBJECTS}) {_READ}"
+_READ = f"WITH {_GIVEN}, subject AS ({_SUBJECTS}) {_READ}"
 
 
 async def caller_rows(tx: Tx) -> dict[str, Any]:

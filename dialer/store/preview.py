@@ -154,11 +154,11 @@ async def groups_alike(
 
 
 _LEADS = """
-SELECT e.lead_id, e.phone, e.disposition, l.timezone, l.attributes
+SELECT e.lead_id, e.phone, e.disposition, l.timezone, l.attributes ->> 'event_at' AS event_at
 FROM enrolments e JOIN leads l ON l.account_id = e.account_id AND l.id = e.lead_id
 WHERE e.account_id = $1 AND e.campaign_id = $2 AND e.lead_id = ANY($3)"""
 
 
 async def leads_by_id(tx: Tx, campaign_id: UUID, lead_ids: Sequence[UUID]) -> Sequence[Any]:
-    """Return (lead_id, phone, disposition, timezone, attributes) a lead."""
+    """Return (lead_id, phone, disposition, timezone, event_at) a lead."""
     return await tx.fetch(_LEADS, tx.account_id, campaign_id, list(lead_ids))

@@ -10,16 +10,11 @@ from uuid import UUID
 
 from dialer.store.engine import Tx
 from dialer.store.lines import lock_known_lines
-from dialer.store.tables import leads
 
-# What a decision needs of a lead, beside its enrolment.
-LEAD_COLUMNS = (
-    leads.c.name,
-    leads.c.first_name,
-    leads.c.timezone,
-    leads.c.language,
-    leads.c.external_id,
-    leads.c.attributes,
+# What a decision needs of an enrolment; its lead's zone and event come with it.
+_ENROLMENT = (
+    *("id", "campaign_id", "lead_id", "phone", "attempts", "disposition", "last_attempt_id"),
+    *("priority", "due_at"),
 )
 
 
@@ -97,7 +92,8 @@ async def queues_of(tx: Tx, campaign_ids: Sequence[UUID], *, most: int) -> list[
 # ours already and not yet seen by `held`.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
-  SELECT e.*, {", ".join(f"l.{column.name}" for column in LEAD_COLUMNS)}
+  SELECT {", ".join(f"e.{name}" for name in _ENROLMENT)},
+    l.timezone, l.attributes ->> 'event_at' AS event_at
   FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[])
     AS q(campaign_id, zone_key, priority, most)
   CROSS JOIN LATERAL (

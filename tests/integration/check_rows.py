@@ -18,7 +18,7 @@ KEY = b"k" * 32
 
 
 def check_rows(count: int, facts: Facts = SERVICE, now: datetime = NOON) -> list[dict[str, Any]]:
-    """Return rows for `Decisions`, all of one lead's facts."""
+    """Return rows for `decisions.link`, all of one lead's facts."""
     verdict = decide(facts, INDIA, now)
     campaign, enrolment, lead, subject = uuid7s(4)
     return [

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import DateTime, bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +21,7 @@ from dialer.domain.ids import uuid7
 from dialer.store import migrate
 from dialer.store.audit import verify_audit
 from dialer.store.audit_heads import seal, seal_hourly
-from dialer.store.decisions import Decisions, append, read_head
+from dialer.store.decisions import append, link, read_head
 from dialer.store.engine import ACCOUNT_ID, Database, Tx, create_engine
 from dialer.store.tables import accounts, audit_heads, checks
 from tests.conftest import NewDatabase
@@ -39,7 +39,7 @@ async def db(module_database_url: str) -> AsyncIterator[Database]:
     db = Database(create_engine(module_database_url))
     rows = [*check_rows(3), *check_rows(1, DENIED), *check_rows(1, now=EVENING), *check_rows(1)]
     async with db.begin() as tx:
-        await append(tx, KEY, await read_head(tx), Decisions(rows))
+        await append(tx, link(KEY, await read_head(tx), rows))
     yield db
     await db.dispose()
 
@@ -158,12 +158,8 @@ async def test_each_byte_of_every_column_of_a_row_is_proven(database_url: str) -
     changes = [(name, place) for name in columns for place in range(size(columns[name]))]
     try:
         async with db.begin() as tx:
-            await append(
-                tx,
-                KEY,
-                await read_head(tx),
-                Decisions(check_rows(2 * len(changes) + 1, now=EVENING)),
-            )
+            rows = check_rows(2 * len(changes) + 1, now=EVENING)
+            await append(tx, link(KEY, await read_head(tx), rows))
         async with tampering(db) as tx:
             await run(tx, "ALTER TABLE checks DROP CONSTRAINT ck_checks_decision")
             stored = (await tx.execute(select(checks).order_by(c.seq))).all()
@@ -223,7 +219,7 @@ async def test_a_chain_cut_back_and_continued_by_the_product_is_named(db: Databa
         await seal(tx, KEY)
         await run(tx, "DELETE FROM checks WHERE seq = 6")
         await put_back(tx, 5)
-        await append(tx, KEY, await read_head(tx), Decisions(check_rows(2)))
+        await append(tx, link(KEY, await read_head(tx), check_rows(2)))
         audit = await verify_audit(tx, KEY)
     assert [(fault.seq, fault.kind) for fault in audit.faults] == [(6, "head")]
 
@@ -350,7 +346,7 @@ async def test_a_chain_that_grew_is_sealed_once_an_hour(db: Database) -> None:
     async with tampering(db) as tx:
         assert await seal_hourly(tx, KEY)
         assert not await seal_hourly(tx, KEY), "nothing is new"
-        await append(tx, KEY, await read_head(tx), Decisions(check_rows(1)))
+        await append(tx, link(KEY, await read_head(tx), check_rows(1)))
         assert not await seal_hourly(tx, KEY), "the head is not an hour old"
         tx._now = tx.now + timedelta(hours=1)
         assert await seal_hourly(tx, KEY)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from dialer.compliance.decide import Hours, any_zone_open, decide
 from dialer.compliance.facts import (

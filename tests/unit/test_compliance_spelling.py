@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from dialer.compliance.facts import Narrowing, Scrub
 from dialer.compliance.packs import find_packs

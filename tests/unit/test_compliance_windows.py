@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dialer.compliance.decide import Hours, any_zone_open, worked_through
 from dialer.compliance.facts import (

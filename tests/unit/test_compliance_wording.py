@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dialer.compliance.decide import decide
 from dialer.compliance.facts import Caller, Consent, Facts, Narrowing, PastAttempt, Scrub
