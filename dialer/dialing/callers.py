@@ -89,7 +89,7 @@ class CallerPool:
 
 @lru_cache(maxsize=256)
 def _caller(number: str, series: str | None) -> Caller:
-    """The same for all leads of a pass, so that what is alike is known to be by its identity."""
+    """The same for all leads of a pass, as `facts.declaration_of` gives them the same notice."""
     return Caller(number, series)
 
 

@@ -34,7 +34,6 @@ def _before(now: datetime, period: str) -> datetime:
     return now - timedelta(days=days, seconds=length.seconds) - _SLACK
 
 
-@lru_cache(maxsize=256)
 def declaration_of(category: str, sender: Any, caller: Caller) -> Declaration | None:
     """Return the sender's notice to the access provider, None while there is none.
 
@@ -42,14 +41,20 @@ def declaration_of(category: str, sender: Any, caller: Caller) -> Declaration | 
     """
     if sender is None:
         return None
-    return Declaration(
-        reference=sender.a2p_reference,
-        declared_on=sender.a2p_declared_on,
-        objective=sender.a2p_objective or category,
-        cli_listed=caller.series is not None,
-        peid=sender.peid,
-        tmid=sender.tmid,
+    return _declaration(
+        sender.a2p_reference,
+        sender.a2p_declared_on,
+        sender.a2p_objective or category,
+        caller.series is not None,
+        sender.peid,
+        sender.tmid,
     )
+
+
+@lru_cache(maxsize=256)
+def _declaration(*fields: Any) -> Declaration:
+    """The same for all leads of a pass, so that what is alike is known to be by its identity."""
+    return Declaration(*fields)
 
 
 def facts_for(lead: Any, campaign: Campaign, *, caller: Caller, sender: Any, batch: Batch) -> Facts:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from dialer.providers.plivo_refusals import refusal
 from dialer.providers.plivo_rest import PlivoRest
 from dialer.providers.plivo_values import tuned
@@ -76,7 +78,7 @@ class PlivoCarrier(PlivoRest):
         """
         if self._wire is None:
             raise RuntimeError("PlivoCarrier is not open: use it with `async with`")
-        posted = self._wire.request(json.dumps(call_fields(request)).encode())
+        posted = self._wire.request(msgspec.json.encode(call_fields(request)))
         connection = None
         try:
             connection = await self._wire.connection()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -27,7 +27,15 @@ from sqlalchemy.pool import QueuePool
 
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
-from dialer.store.failures import DRIVER_ERRORS, cannot_connect, is_gone, must_rerun, wrapped
+from dialer.store.failures import (
+    DRIVER_ERRORS,
+    cannot_connect,
+    commit,
+    is_gone,
+    must_rerun,
+    roll_back,
+    wrapped,
+)
 from dialer.store.notify import Hints
 from dialer.store.rows import fetch
 
@@ -35,13 +43,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# One account is seeded; every table is keyed by it so that many can live side by side.
+# One is seeded; every table is keyed by it so that many can live side by side.
 ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 _MOST_RUNS = 6
 _LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
 _MOST_STALE = 100  # more than a pool holds
 _TURN_WITHIN_S = 30.0  # for a connection, when all are busy
+_OF_THE_SERVER = (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
+_FOR_HINTS = 2  # one hears them, one sends them
 _ALL_BUSY = "all connections to the database are busy; try again"
 #: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
 _OPTIONS = frozenset(
@@ -175,6 +185,27 @@ def unkeyed_mark(phone: str) -> str:
     return mark(sha256(phone.encode()).hexdigest())
 
 
+@dataclass(slots=True)
+class _Asking:
+    """Raises `DatabaseAway` for what a server that is gone raises; once it ``is_answered``, only
+    the loss of the connection means that."""
+
+    db: Database
+    is_answered: bool = False
+
+    def __enter__(self) -> _Asking:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, PoolTimeout):
+            raise DatabaseAway(_ALL_BUSY) from error
+        if not isinstance(error, _OF_THE_SERVER):
+            return
+        if is_gone(error) if self.is_answered else cannot_connect(error):
+            self.db.went_away(error)
+            raise DatabaseAway("the database does not answer; start it, then try again") from error
+
+
 class Database:
     """Opens transactions. Everything else is functions that take a `Tx`."""
 
@@ -189,11 +220,12 @@ class Database:
         # The pool gives a connection that comes back to whoever asks next, not to who waits
         # longest: one could wait for ever beside busy others. Turns are taken here, in order.
         assert isinstance(engine.pool, QueuePool)
-        self._turns = asyncio.Semaphore(_most_connections(engine.pool.size()))
+        size = engine.pool.size()
+        self._turns = asyncio.Semaphore(_most_connections(size))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
-        # The pool takes as long as two statements: some stay out of it, and some in, for hints.
-        self._most_ready = engine.pool.size()
+        # The pool takes as long as two statements: most stay out of it, and some in, for hints.
+        self._most_ready = max(size, _most_connections(size) - _FOR_HINTS)
         self._ready: list[tuple[AsyncConnection, Any]] = []
         event.listen(engine.sync_engine, "engine_disposed", self._drop_ready)
 
@@ -204,7 +236,7 @@ class Database:
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run one statement that is a transaction by itself, as `Tx.fetch` runs one of several."""
-        async with self._telling_if_away():
+        with _Asking(self):
             await self._turn()
             try:
                 connection, driver = await self._take()
@@ -226,28 +258,26 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, *, reads_clock: bool = True) -> AsyncIterator[Tx]:
-        async with self._telling_if_away() as open_, self._begun() as (connection, driver):
-            tx = Tx(connection, driver, self.account_id, self.mark_of)
-            if reads_clock:
-                await tx.read_clock()
-            self._answered()
-            open_.set()
-            yield tx
-
-    @asynccontextmanager
-    async def _telling_if_away(self) -> AsyncIterator[asyncio.Event]:
-        """Raise `DatabaseAway` for what a server that is gone raises. What yields is to be set
-        once it has answered: from then on only the loss of the connection means that."""
-        is_open = asyncio.Event()
-        try:
-            yield is_open
-        except PoolTimeout as error:
-            raise DatabaseAway(_ALL_BUSY) from error
-        except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
-            if not (is_gone(error) if is_open.is_set() else cannot_connect(error)):
-                raise
-            self._went_away(error)
-            raise DatabaseAway("the database does not answer; start it, then try again") from error
+        """Hold a connection in a transaction of the driver's; commit at the end."""
+        with _Asking(self) as asking:
+            await self._turn()
+            try:
+                connection, driver, transaction = await self._open()
+                try:
+                    tx = Tx(connection, driver, self.account_id, self.mark_of)
+                    if reads_clock:
+                        await tx.read_clock()
+                    self._answered()
+                    asking.is_answered = True
+                    yield tx
+                    await commit(driver, transaction)
+                except BaseException:
+                    await roll_back(driver, transaction)
+                    raise
+                finally:
+                    await self._give_back(connection, driver)
+            finally:
+                self._turns.release()
 
     def _answered(self) -> None:
         if self._away_since is not None:
@@ -255,31 +285,11 @@ class Database:
             self._away_since = None
             log.warning("database_back", extra={"away_s": away_s})
 
-    def _went_away(self, error: Exception) -> None:
+    def went_away(self, error: Exception) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
             cause = getattr(error, "orig", None) or error
             log.error("database_away", extra={"error": type(cause).__name__})
-
-    @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
-        """Hold a connection in a transaction of the driver's; commit at the end."""
-        await self._turn()
-        try:
-            connection, driver, transaction = await self._open()
-            try:
-                yield connection, driver
-                try:
-                    await transaction.commit()
-                except DRIVER_ERRORS as error:
-                    raise wrapped(error, driver) from error
-            except BaseException:
-                await _roll_back(driver, transaction)
-                raise
-            finally:
-                await self._give_back(connection, driver)
-        finally:
-            self._turns.release()
 
     async def _turn(self) -> None:
         """Take a turn, which whoever took it gives back."""
@@ -387,13 +397,4 @@ async def product_now(driver: Any, account_id: UUID) -> datetime:
         raise wrapped(error, driver) from error
     if row is None:
         raise Unavailable("the database has no account row; run `dialer db upgrade`")
-    clock: datetime = row[0]
-    return clock + timedelta(microseconds=row[1])
-
-
-async def _roll_back(driver: Any, transaction: Any) -> None:
-    """Undo what is left of a transaction that failed; a lost connection has done so itself."""
-    if driver.is_closed() or not driver.is_in_transaction():
-        return
-    with suppress(*DRIVER_ERRORS):
-        await transaction.rollback()
+    return row[0] + timedelta(microseconds=row[1])  # type: ignore[no-any-return]

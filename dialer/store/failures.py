@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -49,3 +50,19 @@ def wrapped(error: BaseException, driver: Any) -> DBAPIError:
     kind = IntegrityError if is_about_keys else DBAPIError
     is_lost = driver.is_closed() or isinstance(error, asyncpg.InternalClientError)
     return kind(None, None, error, hide_parameters=True, connection_invalidated=is_lost)
+
+
+async def commit(driver: Any, transaction: Any) -> None:
+    """End the driver's transaction; what it raises is SQLAlchemy's."""
+    try:
+        await transaction.commit()
+    except DRIVER_ERRORS as error:
+        raise wrapped(error, driver) from error
+
+
+async def roll_back(driver: Any, transaction: Any) -> None:
+    """Undo what is left of a transaction that failed; a lost connection has done so itself."""
+    if driver.is_closed() or not driver.is_in_transaction():
+        return
+    with suppress(*DRIVER_ERRORS):
+        await transaction.rollback()

@@ -34,10 +34,13 @@ def leads_of(stem: str) -> list[SimpleNamespace]:
     """The list's rows as an import would store them."""
     (chunk,) = open_leads(CAMPAIGNS / f"{stem}.csv").chunks(now=ELEVEN_IST)
     assert chunk.leads is not None and not chunk.rejects
-    return [
-        SimpleNamespace(**{**row, "lead_id": uuid4(), "attributes": json.loads(row["attributes"])})
-        for row in chunk.leads.to_dicts()
-    ]
+    return [_lead(row) for row in chunk.leads.to_dicts()]
+
+
+def _lead(row: dict[str, Any]) -> SimpleNamespace:
+    attributes = json.loads(row.pop("attributes"))
+    event_at = attributes.get("event_at")
+    return SimpleNamespace(**row, lead_id=uuid4(), attributes=attributes, event_at=event_at)
 
 
 def judge(lead: SimpleNamespace, definition: Definition, scrub: Scrub | None = None) -> Verdict:

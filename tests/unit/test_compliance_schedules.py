@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace as with_facts
 
 from dialer.compliance.facts import Narrowing, Scrub
 from dialer.compliance.packs import find_packs
@@ -239,7 +240,7 @@ def test_a_window_may_be_dated_to_its_last_day() -> None:
     )
     assert ask(PROMO, NOON, ends).allowed
     tomorrow = NOON + timedelta(days=1)
-    fresh = replace(PROMO, scrub=Scrub(tomorrow, "clear"))
+    fresh = with_facts(PROMO, scrub=Scrub(tomorrow, "clear"))
     assert ask(fresh, tomorrow, ends).code == "NO_WINDOW_RULE"
     assert ask(fresh, tomorrow, INDIA).allowed
 
@@ -249,23 +250,23 @@ def test_a_window_must_be_in_effect_in_every_zone() -> None:
     ends = india(
         "effective_from = 2025-03-14", "effective_from = 2025-03-14\neffective_to = 2026-11-23"
     )
-    facts = replace(
+    facts = with_facts(
         SERVICE,
         category="government",
         entity="government",
-        caller=replace(US.caller, series="1600") if US.caller else None,
+        caller=with_facts(US.caller, series="1600") if US.caller else None,
     )
     at = datetime(2026, 11, 23, 20, tzinfo=UTC)
     assert ask(facts, NOON, ends).allowed
-    assert ask(replace(facts, lead_zone="Europe/London"), at, ends).code == "NO_WINDOW_RULE"
+    assert ask(with_facts(facts, lead_zone="Europe/London"), at, ends).code == "NO_WINDOW_RULE"
 
 
 def test_a_holiday_counts_as_the_day_it_is_called() -> None:
     """Boxing Day 2026 falls on a Saturday: its substitute is Monday the 28th."""
     packs = find_packs(["gb"])
-    facts = replace(US, phone="+442079460958", category="marketing")
+    facts = with_facts(US, phone="+442079460958", category="marketing")
     monday = datetime(2026, 12, 28, 8, 30, tzinfo=UTC)
-    facts = replace(facts, scrub=Scrub(monday, "clear"))
+    facts = with_facts(facts, scrub=Scrub(monday, "clear"))
     assert ask(facts, monday, packs).rule_id == "gb.marketing.window.sunday"
     assert ask(facts, monday + timedelta(minutes=30), packs).allowed
     assert ask(facts, monday + timedelta(days=1), packs).allowed
