@@ -27,11 +27,11 @@ STEMS = ("appointment_reminder", "solar_qualification")
 LASTS = timedelta(hours=1)
 RETRY_DELAYS = {
     "busy": ["PT10S"],
-    "no_answer": ["PT10S", "PT15S"],
+    "no_answer": ["PT5S", "PT10S"],
     "failed": ["PT15S"],
     "machine": ["PT20S"],
 }
-RING_TIMEOUT_S = 20
+RING_TIMEOUT_S = 15
 
 
 @dataclass(frozen=True, slots=True)
