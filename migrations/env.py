@@ -9,7 +9,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from dialer.store.engine import create_engine
+from dialer.store.connect import create_engine
 from dialer.store.tables import metadata
 
 

@@ -21,7 +21,7 @@ import hypothesis
 import pytest
 
 from dialer.store import embedded, migrate
-from dialer.store.engine import create_engine
+from dialer.store.connect import create_engine
 
 # One commit, one verdict: the suite draws the same examples every time. PROPERTY_EXAMPLES=10
 # draws at random instead, and ten times as many.
@@ -93,7 +93,7 @@ def postgres_dsn() -> Iterator[str]:
     try:
         server = embedded.acquire(Path(folder), durable=False)
         try:
-            yield server.cluster.dsn
+            yield server.cluster.socket_dsn
         finally:
             server.release()
     finally:

@@ -36,7 +36,8 @@ from dialer.providers.plivo import PlivoCarrier
 from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
 from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
-from dialer.store.engine import Database, MarkOf, create_engine, follow
+from dialer.store.connect import create_engine, follow
+from dialer.store.engine import Database, MarkOf
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
 from dialer.web.live_streams import LiveStreams, Talk
@@ -79,11 +80,11 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         if url is None:
             held = await asyncio.to_thread(embedded.acquire, settings.data_dir)
             stack.callback(held.release)
-            url = held.cluster.dsn
+            url = held.cluster.socket_dsn
         engine = create_engine(url)
         stack.push_async_callback(engine.dispose)
         if held is not None:
-            follow(engine, lambda: held.cluster.dsn)
+            follow(engine, lambda: held.cluster.socket_dsn)
         try:
             db = Database(engine, mark_of=_marks(settings))
             await _answering(engine)

@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-import msgspec
-from sqlalchemy import event, make_url
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
+from dialer.store.connect import most_connections
 from dialer.store.failures import (
     DRIVER_ERRORS,
     cannot_connect,
@@ -53,64 +53,6 @@ _TURN_WITHIN_S = 30.0  # for a connection, when all are busy
 _OF_THE_SERVER = (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 _FOR_HINTS = 2  # one hears them, one sends them
 _ALL_BUSY = "all connections to the database are busy; try again"
-#: What may follow the ? of a DATABASE_URL; the driver's own, and SQLAlchemy's one for pgbouncer.
-_OPTIONS = frozenset(
-    {"host", "port", "ssl", "target_session_attrs", "passfile", "service", "servicefile"}
-    | {"krbsrvname", "gsslib", "command_timeout", "prepared_statement_cache_size"}
-)
-
-
-def asyncpg_url(url: str) -> str:
-    """Return ``postgres://…`` or ``postgresql://…`` as SQLAlchemy wants it for asyncpg."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
-        raise Unavailable("DATABASE_URL: only postgresql:// addresses are supported")
-    # libpq's word for it; asyncpg's driver calls the same choice ssl.
-    made = f"postgresql+asyncpg://{rest.replace('sslmode=', 'ssl=')}"
-    for option in make_url(made).query:
-        if option not in _OPTIONS:
-            raise Unavailable(f"DATABASE_URL: unknown option {option!r} after the ?; remove it")
-    return made
-
-
-def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """Return an engine whose errors never show parameters: they hold phone numbers.
-
-    Half as many again are opened when all are busy: six processes fit into the 100 connections
-    that a Postgres takes unless it is told otherwise.
-    """
-    address = asyncpg_url(url)
-    cached = make_url(address).query.get("prepared_statement_cache_size")
-    # Who keeps SQLAlchemy from preparing statements (pgbouncer) means the driver as well.
-    driver_cache = {} if cached is None else {"statement_cache_size": int(str(cached))}
-    return create_async_engine(
-        address,
-        pool_size=pool_size,
-        max_overflow=_most_connections(pool_size) - pool_size,
-        hide_parameters=True,
-        json_serializer=lambda value: msgspec.json.encode(value).decode(),
-        json_deserializer=msgspec.json.decode,
-        connect_args={
-            "timeout": 10,
-            "server_settings": {"timezone": "UTC", "jit": "off"},
-            **driver_cache,
-        },
-    )
-
-
-def _most_connections(pool_size: int) -> int:
-    return pool_size + pool_size // 2
-
-
-def follow(engine: AsyncEngine, address: Callable[[], str]) -> None:
-    """Open new connections at the host and port that ``address()``, a URL, names by then: for a
-    server that may come back elsewhere."""
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def at_its_address(dialect: Any, record: Any, args: Any, parameters: dict[str, Any]) -> None:
-        now = make_url(address())
-        parameters["host"], parameters["port"] = now.host, now.port
-
 
 #: An erased person's number → what the do-not-call list keeps of it (`domain.erasure.mark`).
 MarkOf = Callable[[str], str]
@@ -221,11 +163,11 @@ class Database:
         # longest: one could wait for ever beside busy others. Turns are taken here, in order.
         assert isinstance(engine.pool, QueuePool)
         size = engine.pool.size()
-        self._turns = asyncio.Semaphore(_most_connections(size))
+        self._turns = asyncio.Semaphore(most_connections(size))
         # The driver begins and commits, with a third of the round trips.
         self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
         # The pool takes as long as two statements: most stay out of it, and some in, for hints.
-        self._most_ready = max(size, _most_connections(size) - _FOR_HINTS)
+        self._most_ready = max(size, most_connections(size) - _FOR_HINTS)
         self._ready: list[tuple[AsyncConnection, Any]] = []
         event.listen(engine.sync_engine, "engine_disposed", self._drop_ready)
 

@@ -20,7 +20,8 @@ from dialer.dialing.loop import DialingLoop
 from dialer.dialing.place import CallbackUrls, Placing
 from dialer.keys import Keys
 from dialer.providers.plivo import PlivoCarrier
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.store.tables import accounts
 from dialer.twin.config import TwinConfig
 from dialer.twin.server import RunningTwin, start_twin

@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.dialing.left_recordings import adopt_left_recordings
 from dialer.store.carrier import save_carrier
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.store.tables import accounts, attempts
 from tests.acceptance.aftermath import LIVE, Came, Left, look_at_both, what_came
 from tests.acceptance.far_end import twin_child

@@ -20,9 +20,10 @@ from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.app.witness import compare
 from dialer.store import migrate
 from dialer.store.carrier import save_carrier
+from dialer.store.connect import create_engine
 from dialer.store.embedded import EmbeddedPostgres, acquire
 from dialer.store.embedded_postmaster import stop
-from dialer.store.engine import Database, create_engine
+from dialer.store.engine import Database
 from tests.acceptance.far_end import twin_child
 from tests.acceptance.line import CALLER_ID, DEFINITION, phone
 from tests.acceptance.test_processes import environment, free_port

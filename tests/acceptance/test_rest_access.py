@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from dialer.store.engine import create_engine
+from dialer.store.connect import create_engine
 from dialer.store.tables import api_keys, idempotency_keys
 from tests.acceptance.conftest import ASHA, RAVI, Service
 

@@ -47,7 +47,7 @@ async def main(names: list[str]) -> int:
         try:
             for name in names or BENCHMARKS:
                 with short_collections():  # as the product's processes have them
-                    figures = await BENCHMARKS[name](postgres.cluster.dsn)
+                    figures = await BENCHMARKS[name](postgres.cluster.socket_dsn)
                 for figure in figures:
                     show(figure)
         finally:

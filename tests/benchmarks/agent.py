@@ -39,7 +39,7 @@ async def main(seeds: int, at_once: int) -> int:
     with tempfile.TemporaryDirectory(prefix="dialer-bench-") as folder:
         server = embedded.acquire(Path(folder))
         try:
-            async with fresh_url(server.cluster.dsn) as url:
+            async with fresh_url(server.cluster.socket_dsn) as url:
                 held = await hold(url, Path(folder) / "data", cast, at_once=at_once)
         finally:
             server.release()

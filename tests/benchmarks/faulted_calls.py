@@ -35,13 +35,13 @@ async def main(seed: int) -> int:
         try:
             drawn = list(waves(seed, size=_SIZE, first=_FIRST, count=_WAVES))
             for first in range(0, _WAVES, _AT_ONE_TWIN):
-                async with fresh_url(postgres.cluster.dsn) as url:
+                async with fresh_url(postgres.cluster.socket_dsn) as url:
                     some = drawn[first : first + _AT_ONE_TWIN]
                     calls, behind = await hold(url, Path(folder, f"data-{first}"), some)
                     came += calls
                     left |= {f"waves from {first}: {what}": n for what, n in behind.of.items()}
             for number in _STOPS:
-                async with fresh_url(postgres.cluster.dsn) as url:
+                async with fresh_url(postgres.cluster.socket_dsn) as url:
                     data = Path(folder, number.name)
                     calls, behind, code = await hold_and_stop(
                         url, data, number, people=_STOPPED, seed=seed

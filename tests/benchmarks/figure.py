@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.store.migrate import upgrade
 from tests.conftest import drop_database
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from tests.integration.dialing_floor import Floor, open_floor
 
 

@@ -16,7 +16,8 @@ from dialer.domain.definition_parse import parse_tables
 from dialer.domain.ids import uuid7
 from dialer.store import campaigns
 from dialer.store.campaigns import Campaign
-from dialer.store.engine import Database, Tx, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database, Tx
 from dialer.store.tables import answers, attempts, checks, enrolments, lead_lists, leads
 from dialer.store.tables import campaigns as campaign_rows
 

@@ -21,8 +21,9 @@ from dialer.domain.ids import uuid7
 from dialer.store import migrate
 from dialer.store.audit import verify_audit
 from dialer.store.audit_heads import seal, seal_hourly
+from dialer.store.connect import create_engine
 from dialer.store.decisions import append, link, read_head
-from dialer.store.engine import ACCOUNT_ID, Database, Tx, create_engine
+from dialer.store.engine import ACCOUNT_ID, Database, Tx
 from dialer.store.tables import accounts, audit_heads, checks
 from tests.conftest import NewDatabase
 from tests.integration.check_rows import KEY, check_rows, named

@@ -12,7 +12,8 @@ from dialer.errors import SettingsError
 from dialer.leads.load import import_leads
 from dialer.settings import Settings, read_settings
 from dialer.store import migrate
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from tests.conftest import NewDatabase
 
 

@@ -14,7 +14,8 @@ from dialer.dialing.lineup import ASIDE_LIMIT
 from dialer.keys import Keys
 from dialer.store import queues
 from dialer.store.carrier import lock_carrier, save_carrier
-from dialer.store.engine import Database, Tx, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database, Tx
 from tests.benchmarks.waiting import add_leads, set_noon, start_campaign
 
 LAW = Law(Keys.derive("test"), "test", "test")

@@ -15,14 +15,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.store.admin_log import note
-from dialer.store.engine import (
-    ACCOUNT_ID,
-    Database,
-    Tx,
-    asyncpg_url,
-    create_engine,
-    product_now,
-)
+from dialer.store.connect import asyncpg_url, create_engine
+from dialer.store.engine import ACCOUNT_ID, Database, Tx, product_now
 from dialer.store.failures import RERUN_STATES, is_gone, must_rerun
 from dialer.store.notify import DIAL
 from dialer.store.tables import accounts, admin_log, carrier_accounts

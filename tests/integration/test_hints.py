@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from dialer.dialing.live_call import LiveCall
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.store.notify import CHANNEL, DIAL
 from tests.integration.dialing_floor import ASHA, Floor
 

@@ -17,7 +17,8 @@ from dialer.errors import InvalidInput
 from dialer.leads.csv import Reject
 from dialer.leads.load import ImportResult, import_leads
 from dialer.leads.rejects import rejects_csv, rejects_of
-from dialer.store.engine import Database, Tx, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database, Tx
 from dialer.store.tables import consents, lead_lists, leads
 
 ASHA = "+919876543210"

@@ -10,9 +10,10 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from dialer.store.audit import verify_audit
+from dialer.store.connect import create_engine
 from dialer.store.embedded import EmbeddedPostgres, acquire
 from dialer.store.embedded_postmaster import read_pid_file
-from dialer.store.engine import Database, create_engine
+from dialer.store.engine import Database
 from dialer.store.migrate import upgrade
 from dialer.store.tables import checks
 from tests.integration.dialing_floor import ASHA, Floor, open_floor

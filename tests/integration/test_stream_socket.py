@@ -14,7 +14,8 @@ from websockets.asyncio.client import connect
 from dialer.audio.mulaw import SILENT_FRAME
 from dialer.call.line import Cleared, Frame, Key, Played
 from dialer.domain.attempt import AttemptState
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.web.live_streams import StreamStart
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
 from tests.integration.stream_carrier import (

@@ -27,7 +27,8 @@ from dialer.domain.attempt import Disposition
 from dialer.domain.ids import uuid7
 from dialer.errors import ProviderUnavailable, Unavailable
 from dialer.providers.speech import TextDelta
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from tests.unit.call_floor import APOLOGY, FILLER, Call, Lines, on_the_line
 from tests.unit.call_vendors import WORD_S, reply
 

@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialer.app.twin_place import AUTH_ID, AUTH_TOKEN
 from dialer.errors import DialerError
-from dialer.store.engine import Database, create_engine
+from dialer.store.connect import create_engine
+from dialer.store.engine import Database
 from dialer.store.migrate import upgrade
 from dialer.store.tables import accounts, attempts, campaigns, deliveries, enrolments, outbox
 from tests.acceptance.faulted_calls import API_KEY
