@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from dialer.domain.events import CallEnded, LeadDisposition, LeadOptedOut
 from dialer.domain.retry import NextStep
 from dialer.store.calls import answers_of
 from dialer.store.engine import Tx
@@ -20,25 +21,24 @@ async def tell_call_ended(tx: Tx, attempt: Any, *, is_correction: bool = False) 
     """
     await tell(
         tx,
-        "call.ended",
-        {
-            "call_id": attempt.id,
-            "campaign_id": attempt.campaign_id,
-            "lead_id": attempt.lead_id,
-            "external_id": (await _lead(tx, attempt.lead_id)).external_id,
-            "is_test": attempt.is_test,
-            "outcome": attempt.outcome,
-            "is_supposed": attempt.end_supposed_at is not None,
-            "is_correction": is_correction,
-            "disposition": attempt.disposition,
-            "hangup_code": attempt.hangup_code,
-            "hangup_cause": attempt.hangup_cause,
-            "placed_at": attempt.placing_at,
-            "answered_at": attempt.answered_at,
-            "ended_at": attempt.ended_at,
-            "talk_s": attempt.talk_s,
-            "cost_usd": attempt.total_cost_usd,
-        },
+        CallEnded(
+            call_id=attempt.id,
+            campaign_id=attempt.campaign_id,
+            lead_id=attempt.lead_id,
+            external_id=(await _lead(tx, attempt.lead_id)).external_id,
+            is_test=attempt.is_test,
+            outcome=attempt.outcome,
+            is_supposed=attempt.end_supposed_at is not None,
+            is_correction=is_correction,
+            disposition=attempt.disposition,
+            hangup_code=attempt.hangup_code,
+            hangup_cause=attempt.hangup_cause,
+            placed_at=attempt.placing_at,
+            answered_at=attempt.answered_at,
+            ended_at=attempt.ended_at,
+            talk_s=attempt.talk_s,
+            cost_usd=attempt.total_cost_usd,
+        ),
     )
 
 
@@ -47,18 +47,17 @@ async def tell_disposition(tx: Tx, attempt: Any, step: NextStep) -> None:
     lead = await _lead(tx, attempt.lead_id)
     await tell(
         tx,
-        "lead.disposition",
-        {
-            "lead_id": attempt.lead_id,
-            "external_id": lead.external_id,
-            "phone": attempt.phone,
-            "campaign_id": attempt.campaign_id,
-            "call_id": attempt.id,
-            "state": step.state,
-            "disposition": step.disposition,
-            "callback_at": step.due_at if step.is_promised else None,
-            "answers": dict(await answers_of(tx, attempt.id)),
-        },
+        LeadDisposition(
+            lead_id=attempt.lead_id,
+            external_id=lead.external_id,
+            phone=attempt.phone,
+            campaign_id=attempt.campaign_id,
+            call_id=attempt.id,
+            state=step.state,
+            disposition=step.disposition,
+            callback_at=step.due_at if step.is_promised else None,
+            answers=dict(await answers_of(tx, attempt.id)),
+        ),
     )
 
 
@@ -69,17 +68,16 @@ async def tell_opted_out(
     lead = None if attempt is None else await _lead(tx, attempt.lead_id)
     await tell(
         tx,
-        "lead.opted_out",
-        {
-            "phone": phone,
-            "lead_id": None if attempt is None else attempt.lead_id,
-            "external_id": None if lead is None else lead.external_id,
-            "campaign_id": campaign_id if attempt is None else attempt.campaign_id,
-            "call_id": None if attempt is None else attempt.id,
-            "scope": scope,
-            "source": source,
-            "reason": reason,
-        },
+        LeadOptedOut(
+            phone=phone,
+            lead_id=None if attempt is None else attempt.lead_id,
+            external_id=None if lead is None else lead.external_id,
+            campaign_id=campaign_id if attempt is None else attempt.campaign_id,
+            call_id=None if attempt is None else attempt.id,
+            scope=scope,
+            source=source,
+            reason=reason,
+        ),
     )
 
 

@@ -8,16 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from dialer.errors import FieldError, InvalidInput
 from dialer.settings import is_loopback
-
-EventType = Literal[
-    "campaign.state_changed", "call.ended", "lead.disposition", "lead.opted_out", "list.imported"
-]
-EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 _MOST_URL = 2048  # characters
 _GONE = 410  # the receiver wants nothing any more

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from dialer.domain.events import ListImported
 from dialer.domain.ids import uuid7, uuid7s
 from dialer.domain.lead import Problem, read_region
 from dialer.errors import FieldError, InvalidInput
@@ -96,7 +97,7 @@ async def import_leads(
     counts = (rows, merged.loaded, merged.updated, duplicate, rejected)
     await _finish(tx, list_id, file, counts)
     named = dict(zip(_COUNTS, counts, strict=True))
-    await tell(tx, "list.imported", {"list_id": list_id, "name": name, "counts": named})
+    await tell(tx, ListImported(list_id=list_id, name=name, counts=named))
     fields = {field: file.columns.name_of(field) for field in file.columns.fields}
     header, delimiter = file.columns.header, file.source.delimiter
     return ImportResult(list_id, name, *counts, header, delimiter, fields, file.notes)

@@ -19,6 +19,7 @@ from dialer.compliance.packs import Pack
 from dialer.domain.campaign import CampaignState
 from dialer.domain.definition import Definition, to_tables
 from dialer.domain.definition_parse import parse_tables
+from dialer.domain.events import CampaignStateChanged
 from dialer.domain.ids import uuid7
 from dialer.errors import NotFound
 from dialer.store.engine import Tx
@@ -213,8 +214,15 @@ async def log(
 ) -> None:
     """Say why a campaign moved, here and to the customer's systems."""
     name = await tx.scalar(select(c.name).where(c.account_id == tx.account_id, c.id == campaign_id))
-    data = {"campaign_id": campaign_id, "name": name, "from": from_state, "to": to_state}
-    await tell(tx, "campaign.state_changed", data | {"actor": actor, "reason": reason})
+    event = CampaignStateChanged(
+        campaign_id=campaign_id,
+        name=name,
+        from_=from_state,
+        to=to_state,
+        actor=actor,
+        reason=reason,
+    )
+    await tell(tx, event)
     await tx.execute(
         insert(campaign_log).values(
             account_id=tx.account_id,

@@ -1,12 +1,15 @@
-"""The OpenAPI document, with our refusals in it: Litestar would describe its own."""
+"""The OpenAPI document, with our refusals in it, where Litestar would describe its own, and with
+the events that are posted to webhooks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from dialer.domain.events import EVENTS, Event
 from dialer.web.problems import MEDIA_TYPE
 
 _REFERENCE = {"$ref": "#/components/schemas/Problem"}
@@ -54,6 +57,16 @@ _IDEMPOTENCY = {
 }
 
 
+_SIGNATURE = [
+    {"name": name, "in": "header", "required": True, "description": what, "schema": schema}
+    for name, what, schema in (
+        ("webhook-id", "the same however often it is sent", {"type": "string"}),
+        ("webhook-timestamp", "of this try, in seconds since 1970", {"type": "string"}),
+        ("webhook-signature", "Standard Webhooks, v1", {"type": "string"}),
+    )
+]
+
+
 class DocumentPlugin(JsonRenderPlugin):
     """Serves ``openapi.json`` alone: pages that show it load scripts from elsewhere."""
 
@@ -63,14 +76,48 @@ class DocumentPlugin(JsonRenderPlugin):
 
 def with_problems(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with what Litestar cannot know: each operation's refusals as the
-    problems they are, and the header that makes a POST safe to repeat."""
+    problems they are, the header that makes a POST safe to repeat, and what we post ourselves."""
     components = document["components"]
+    events, schemas = _webhooks()
     return document | {
+        "webhooks": events,
         "paths": {
             path: {key: _completed(key, value) for key, value in item.items()}
             for path, item in document["paths"].items()
         },
-        "components": components | {"schemas": components["schemas"] | {"Problem": _PROBLEM}},
+        "components": components
+        | {"schemas": components["schemas"] | schemas | {"Problem": _PROBLEM}},
+    }
+
+
+def _webhooks() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is posted to a webhook, by event type, and the schemas of the events."""
+    found, schemas = msgspec.json.schema_components(
+        EVENTS, ref_template="#/components/schemas/{name}"
+    )
+    posts: dict[str, Any] = {
+        event.type: {
+            "post": {
+                "summary": (event.__doc__ or "").partition(".")[0],
+                "parameters": _SIGNATURE,
+                "requestBody": {"content": {"application/json": {"schema": _posted(event, one)}}},
+                "responses": {"2XX": {"description": "taken; anything else is tried again"}},
+            }
+        }
+        for event, one in zip(EVENTS, found, strict=True)
+    }
+    return posts, schemas
+
+
+def _posted(event: type[Event], data: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": event.type},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": data,
+        },
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dialer.domain.events import EVENT_TYPES
 from tests.acceptance.conftest import Service
 
 ROUTES = """
@@ -120,3 +121,16 @@ async def test_the_bodies_a_route_takes_are_told(document: dict[str, Any]) -> No
     }
     assert {"201", "202"} <= document["paths"]["/api/v1/lists"]["post"]["responses"].keys()
     assert {"201", "409"} <= calls["post"]["responses"].keys()
+
+
+async def test_what_webhooks_are_sent_is_told(document: dict[str, Any]) -> None:
+    assert set(document["webhooks"]) == set(EVENT_TYPES)
+    for kind, item in document["webhooks"].items():
+        operation = item["post"]
+        headers = {one["name"] for one in operation["parameters"]}
+        assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+        sent = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        assert sent["type"] == {"const": kind} and operation["summary"]
+        name = sent["data"]["$ref"].removeprefix("#/components/schemas/")
+        data = document["components"]["schemas"][name]
+        assert set(data["required"]) == set(data["properties"]), "what is unknown is null"

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
+from msgspec.structs import fields
 from sqlalchemy import select
 
+from dialer.domain.events import EVENTS
 from dialer.store import webhooks
 from dialer.store.outbox import tell
 from dialer.store.tables import idempotency_keys, outbox
 from dialer.webhooks.deliver import Deliveries, delivering
 from tests.acceptance.conftest import Service
 from tests.acceptance.line import phone, running_line
-from tests.integration.webhook_receiver import Receiver, is_signed, receiving
+from tests.integration.webhook_receiver import Receiver, event_of, is_signed, receiving
 
 ALL = [
     "call.ended",
@@ -166,7 +169,7 @@ async def test_deliveries_come_in_pages(service: Service, receiver: Receiver) ->
 
     async def work(tx: Any) -> None:
         for number in range(5):
-            await tell(tx, "call.ended", {"number": number})
+            await tell(tx, event_of("call.ended", number))
         await webhooks.spread(tx)
 
     await service.db.run(work)
@@ -180,6 +183,9 @@ async def test_deliveries_come_in_pages(service: Service, receiver: Receiver) ->
         after = {"after": page["next"]}
     assert len(found) == len(set(found)) == 5
     assert found == sorted(found)
+
+
+BY_TYPE = {event.type: event for event in EVENTS}
 
 
 async def test_the_running_product_tells_of_all_that_happens(
@@ -202,3 +208,7 @@ async def test_the_running_product_tells_of_all_that_happens(
     assert all(is_signed(secret, headers, body) for headers, body in receiver.requests)
     told = [body["data"] for body in events.values() if body["type"] == "call.ended"]
     assert sorted(one["call_id"] for one in told) == sorted(str(one.id) for one in ended)
+    for body in events.values():
+        event = BY_TYPE[body["type"]]
+        msgspec.convert(body["data"], event)  # as the OpenAPI document has it
+        assert set(body["data"]) == {field.encode_name for field in fields(event)}

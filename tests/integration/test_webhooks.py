@@ -23,7 +23,7 @@ from dialer.store.tables import deliveries, outbox, webhook_endpoints
 from dialer.webhooks.deliver import Deliveries, delivering
 from dialer.webhooks.sign import new_secret, shown_secret
 from tests.integration.dialing_floor import ASHA, Floor
-from tests.integration.webhook_receiver import Receiver, is_signed, receiving
+from tests.integration.webhook_receiver import Receiver, event_of, is_signed, receiving
 
 LEASE_S = webhooks.LEASE.total_seconds()
 ALL = ("campaign.state_changed", "call.ended", "list.imported")
@@ -50,10 +50,10 @@ async def add(db: Database, url: str, *types: str) -> tuple[UUID, str]:
     return row.id, shown_secret(secret)
 
 
-async def happen(db: Database, count: int = 1, kind: Any = "call.ended") -> None:
+async def happen(db: Database, count: int = 1, kind: str = "call.ended") -> None:
     async def work(tx: Tx) -> None:
         for number in range(count):
-            await tell(tx, kind, {"number": number})
+            await tell(tx, event_of(kind, number))
 
     await db.run(work)
 

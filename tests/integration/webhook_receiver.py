@@ -13,8 +13,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from aiohttp import web
+
+from dialer.domain.events import CallEnded, Event, ListImported
 
 
 @dataclass
@@ -72,3 +75,28 @@ async def receiving() -> AsyncIterator[Receiver]:
     finally:
         receiver.is_open.set()
         await runner.cleanup()
+
+
+def event_of(kind: str, number: int) -> Event:
+    """Something that happened; ``number`` tells it from others."""
+    if kind == "list.imported":
+        return ListImported(list_id=UUID(int=number), name="leads", counts={"rows": number})
+    assert kind == "call.ended", kind
+    return CallEnded(
+        call_id=UUID(int=number),
+        campaign_id=UUID(int=1),
+        lead_id=UUID(int=number),
+        external_id=None,
+        is_test=False,
+        outcome="busy",
+        is_supposed=False,
+        is_correction=False,
+        disposition=None,
+        hangup_code=3000,
+        hangup_cause="Busy",
+        placed_at=None,
+        answered_at=None,
+        ended_at=None,
+        talk_s=None,
+        cost_usd=None,
+    )

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.webhook import EVENT_TYPES, GIVEN_UP_AFTER, Reply, delay_s, require_url, rest_s
+from dialer.domain.events import EVENT_TYPES
+from dialer.domain.webhook import GIVEN_UP_AFTER, Reply, delay_s, require_url, rest_s
 from dialer.errors import InvalidInput
 from dialer.webhooks.deliver import body_of
 from dialer.webhooks.sign import headers, new_secret, shown_secret

@@ -14,7 +14,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from dialer.domain.webhook import EVENT_TYPES, DeliveryState, EventType, require_url
+from dialer.domain.events import EVENT_TYPES, EventType
+from dialer.domain.webhook import DeliveryState, require_url
 from dialer.store import admin_log, webhooks
 from dialer.store.access import Replay
 from dialer.store.engine import Tx
