@@ -18,6 +18,7 @@ EventType = Literal[
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
+_At = Annotated[datetime, Meta(tz=True)]
 _ExternalId = Annotated[str | None, Meta(description="the lead's id in your own system")]
 
 
@@ -43,9 +44,9 @@ class CallEnded(Event, frozen=True, kw_only=True):
     disposition: str | None
     hangup_code: int | None
     hangup_cause: str | None
-    placed_at: datetime | None
-    answered_at: datetime | None
-    ended_at: datetime | None
+    placed_at: _At | None
+    answered_at: _At | None
+    ended_at: _At | None
     talk_s: float | None
     cost_usd: Decimal | None
 
@@ -62,7 +63,7 @@ class LeadDisposition(Event, frozen=True, kw_only=True):
     call_id: UUID
     state: str
     disposition: str | None
-    callback_at: Annotated[datetime | None, Meta(description="as it was agreed with the lead")]
+    callback_at: Annotated[_At | None, Meta(description="as it was agreed with the lead")]
     answers: Annotated[Mapping[str, Any], Meta(description="by question")]
 
 
