@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dialer.errors import Unavailable
+from dialer.store.connect import create_engine, follow
 from dialer.store.embedded import EmbeddedPostgres, acquire
 from dialer.store.embedded_postmaster import is_running, read_pid_file
 from tests.conftest import NewDatabase
@@ -115,6 +116,23 @@ async def test_a_fresh_start_is_private_and_utf8(tmp_path: Path, hold: Hold) -> 
                 await ask(cluster.dsn, "SELECT 1", host=host, **stranger)
     # Its own session: Ctrl-C in a terminal must not reach it before us.
     assert os.getsid(server_pid(tmp_path)) == server_pid(tmp_path)
+
+
+async def test_its_socket_is_used_while_it_is_there(tmp_path: Path, hold: Hold) -> None:
+    cluster = hold(tmp_path).cluster
+    engine = create_engine(cluster.socket_dsn)
+    follow(engine, lambda: cluster.socket_dsn)
+
+    async def came_from() -> str | None:
+        async with engine.connect() as connection:
+            found: str | None = await connection.scalar(text("SELECT host(inet_client_addr())"))
+            return found
+
+    assert await came_from() is None
+    await engine.dispose()
+    os.unlink(f"{cluster.socket_dir}/.s.PGSQL.{urlsplit(cluster.dsn).port}")
+    assert await came_from() == "127.0.0.1"
+    await engine.dispose()
 
 
 async def test_two_simultaneous_starts_share_one_server_and_the_last_stops_it(
