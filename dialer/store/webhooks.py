@@ -237,6 +237,20 @@ async def send_again(tx: Tx, endpoint_id: UUID, event_id: UUID) -> Any:
     )
 
 
+async def send_all_again(tx: Tx, endpoint_id: UUID) -> int:
+    """Make every delivery that failed due now, with its plan begun anew; return how many."""
+    result = await tx.execute(
+        update(deliveries)
+        .where(
+            d.account_id == tx.account_id,
+            d.endpoint_id == endpoint_id,
+            d.state == DeliveryState.FAILED,
+        )
+        .values(state=DeliveryState.DUE, due_at=tx.now, tries=0)
+    )
+    return int(result.rowcount)
+
+
 def _found(row: Any, endpoint_id: UUID) -> Any:
     if row is None:
         raise NotFound(f"no webhook {endpoint_id}")

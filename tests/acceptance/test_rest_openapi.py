@@ -29,6 +29,7 @@ GET /keys · POST /keys · DELETE /keys/{}
 GET /leads · POST /leads · GET /leads/{} · PATCH /leads/{} · DELETE /leads/{}
 GET /webhooks · POST /webhooks · GET /webhooks/{} · PATCH /webhooks/{} · DELETE /webhooks/{}
 GET /webhooks/{}/deliveries · POST /webhooks/{}/deliveries/{}/retry
+POST /webhooks/{}/deliveries/retry
 POST /erasures · GET /erasures/{} · GET /retention · PUT /retention
 """
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")

@@ -11,12 +11,12 @@ from uuid import uuid4
 import msgspec
 import pytest
 from msgspec.structs import fields
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dialer.domain.events import EVENTS
 from dialer.store import webhooks
 from dialer.store.outbox import tell
-from dialer.store.tables import idempotency_keys, outbox
+from dialer.store.tables import deliveries, idempotency_keys, outbox
 from dialer.webhooks.deliver import Deliveries, delivering
 from tests.acceptance.conftest import Service
 from tests.acceptance.line import phone, running_line
@@ -162,6 +162,31 @@ async def test_what_was_not_taken_is_listed_and_sent_again_by_hand(
     assert [len(bodies) for bodies in receiver.heard.values()] == [2]
     missing = await service.client.post(f"{path}/{uuid4()}/retry")
     assert missing.status_code == 404
+
+
+async def test_all_that_failed_is_sent_again_at_once(
+    service: Service, receiver: Receiver, sending: Deliveries
+) -> None:
+    made = await _add(service, receiver.url)
+    path = f"/webhooks/{made['id']}/deliveries"
+    for name in ("one", "two", "three"):
+        await service.upload("phone\n+919876543210\n", name=name)
+    await sending.tick()
+    await sending.idle()
+    sent = [one["id"] for one in (await service.get(path, state="delivered"))["items"]]
+    async with service.db.begin() as tx:  # as ten tries over three days would leave them
+        failed = update(deliveries).values(state="failed", tries=10, delivered_at=None)
+        await tx.execute(failed.where(deliveries.c.event_id.in_(sent[:2])))
+    again = await service.client.post(f"{path}/retry")
+    assert (again.status_code, again.json()) == (200, {"count": 2}), again.text
+    await sending.tick()
+    await sending.idle()
+    assert len((await service.get(path, state="delivered"))["items"]) == 3
+    assert {key: len(bodies) for key, bodies in receiver.heard.items()} == {
+        key: 1 + (key in sent[:2]) for key in sent
+    }
+    assert (await service.client.post(f"{path}/retry")).json() == {"count": 0}
+    assert (await service.client.post(f"/webhooks/{uuid4()}/deliveries/retry")).status_code == 404
 
 
 async def test_deliveries_come_in_pages(service: Service, receiver: Receiver) -> None:

@@ -59,6 +59,10 @@ class MadeWebhookOut(WebhookOut):
     secret: str | None
 
 
+class RetriedOut(Struct):
+    count: int
+
+
 class DeliveryOut(Struct):
     """``id``: of the event, as in the header ``webhook-id``. ``last_error``: why there was no
     reply to the last try, ``last_status``: what it was."""
@@ -160,3 +164,11 @@ class WebhookController(Controller):
         """Send an event again now, with the same id, whatever came of it before."""
         await webhooks.get_endpoint(tx, webhook_id)
         return DeliveryOut(*await webhooks.send_again(tx, webhook_id, event_id))
+
+    @post("/{webhook_id:uuid}/deliveries/retry", status_code=200)
+    async def send_all_again(
+        self, tx: NamedDependency[Tx], webhook_id: FromPath[UUID]
+    ) -> RetriedOut:
+        """Send everything again that failed, each with its same id: for a receiver that is back."""
+        await webhooks.get_endpoint(tx, webhook_id)
+        return RetriedOut(await webhooks.send_all_again(tx, webhook_id))
