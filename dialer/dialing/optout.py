@@ -43,6 +43,8 @@ async def suppress(
     Returns the calls to it that are asked for or ringing, for the caller to end after the commit.
     ``by_attempt``: the call in which it was asked for, which goes on to its goodbye.
     """
+    if await suppressions.is_erased(tx, phone):
+        return []  # it is, and whoever writes it down again undoes the erasure
     await lock_lines(tx, [phone])
     is_new = await suppressions.add_suppression(
         tx,
@@ -79,7 +81,7 @@ async def suppress_all(
 
     Nobody is told of each: the file is the customer's own.
     """
-    wanted = sorted(set(phones))
+    wanted = await suppressions.without_erased(tx, sorted(set(phones)))
     added = 0
     ringing: list[CarrierIds] = []
     for first in range(0, len(wanted), _BLOCK):

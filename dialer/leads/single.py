@@ -16,7 +16,7 @@ from dialer.leads.typed import MAX_EXTERNAL_ID
 from dialer.store import leads, lists
 from dialer.store.engine import Tx
 from dialer.store.leads import NewConsent
-from dialer.store.suppressions import erased_marks
+from dialer.store.suppressions import is_erased
 
 _PLAIN = ("name", "first_name", "external_id")
 _READERS = {"timezone": lead.read_timezone, "language": lead.read_language}
@@ -54,7 +54,7 @@ async def add_lead(
         "other_phones": list(cell.others),
         "attributes": _kept(attributes),
     }
-    if tx.mark_of(cell.phone) in await erased_marks(tx):
+    if await is_erased(tx, cell.phone):
         raise RuleViolation(f"phone: {ERASED}")
     lead_id = await leads.add_lead(tx, list_id, values)
     if consent is not None:

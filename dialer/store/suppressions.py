@@ -45,6 +45,18 @@ async def erased_marks(tx: Tx) -> set[str]:
     return {row.phone for row in rows}
 
 
+async def is_erased(tx: Tx, phone: str) -> bool:
+    """True for a number whose person was erased: it stays suppressed everywhere, unwritten."""
+    query = select(s.id).where(s.account_id == tx.account_id, s.phone == tx.mark_of(phone))
+    return await tx.scalar(query.limit(1)) is not None
+
+
+async def without_erased(tx: Tx, phones: Sequence[str]) -> Sequence[str]:
+    """Leave out the numbers of erased people, as `is_erased` has it."""
+    erased = await erased_marks(tx)
+    return [phone for phone in phones if tx.mark_of(phone) not in erased] if erased else phones
+
+
 def _is(tx: Tx, phone: str) -> Any:
     return s.phone.in_([phone, tx.mark_of(phone)])
 
@@ -83,10 +95,6 @@ async def add_suppression(
 
 async def add_many(tx: Tx, phones: Sequence[str], *, source: str, reason: str) -> int:
     """Suppress numbers everywhere; return how many were not yet. At most 5,000 at a time."""
-    erased = await erased_marks(tx)
-    phones = [phone for phone in phones if not erased or tx.mark_of(phone) not in erased]
-    if not phones:
-        return 0
     shared = {
         "account_id": tx.account_id,
         "scope": "everywhere",

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from dialer.dialing.erase import Erased, erase_person, finish_erasures
-from dialer.dialing.optout import suppress
+from dialer.dialing.optout import suppress, suppress_all
 from dialer.domain.attempt import Refusal
 from dialer.errors import NotFound
 from dialer.leads.load import import_leads
@@ -135,7 +135,11 @@ async def test_their_suppression_stays_as_a_mark_that_claim_and_import_match(flo
     async with floor.db.begin() as tx:
         reject = await tx.one_or_none(select(rejects))
         await suppress(tx, phone=ASHA, source="test", reason="opt_out")
-        assert len(await list_suppressions(tx, phone=ASHA)) == 1
+        one = {"scope": "campaign", "campaign_id": campaign_id}
+        await suppress(tx, phone=ASHA, source="test", reason="opt_out", **one)
+        added, _ = await suppress_all(tx, [ASHA, RAVI], source="test", reason="file")
+        assert added == 1 and len(await list_suppressions(tx, phone=ASHA)) == 1
+    assert not any(DIGITS in rows for rows in (await _everything(floor)).values())
     assert "asked to be erased" in reject.reason and reject.raw == ""
 
 
