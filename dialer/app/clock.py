@@ -12,9 +12,10 @@ from dialer.store.engine import Database, Tx
 from dialer.store.tables import accounts, lead_lists
 
 
-async def set_clock(db: Database, settings: Settings) -> timedelta:
+async def set_clock(db: Database, settings: Settings, *, patience_s: float = 0.0) -> timedelta:
     """Store the offset that DIALER_CLOCK_START asks for and return the one in force."""
-    offset = await db.run(lambda tx: _set(tx, settings.clock_start, settings.clock_start_text))
+    start, text = settings.clock_start, settings.clock_start_text
+    offset = await db.run(lambda tx: _set(tx, start, text), patience_s=patience_s)
     if offset and not settings.uses_twin:
         for name, url in vendor_urls(settings).items():
             if not is_loopback(url):

@@ -37,7 +37,7 @@ from dialer.providers.plivo_rest import PlivoRest, point_sdk_at
 from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
 from dialer.store.connect import create_engine, follow
-from dialer.store.engine import Database, MarkOf
+from dialer.store.engine import Database, MarkOf, Tx
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
 from dialer.web.live_streams import LiveStreams, Talk
@@ -45,7 +45,9 @@ from dialer.web.live_streams import LiveStreams, Talk
 log = logging.getLogger(__name__)
 
 _LOOK_AT_DATABASE_EVERY_S = 1.0
-_STARTS_WITHIN_S = 60.0
+#: How long a start waits for a database that was there, and is just coming back.
+STARTS_WITHIN_S = 60.0
+_RESTARTING = ("57P01", "57P02", "57P03")  # shutting down, crashed, starting up
 
 
 @dataclass(slots=True)
@@ -90,8 +92,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
             await _answering(engine)
             if migrate or settings.database_url is None:
                 await upgrade(engine)
-            async with db.begin():
-                pass
+            await db.run(_ask, patience_s=STARTS_WITHIN_S)
         except DatabaseAway as error:
             raise Unavailable(f"DATABASE_URL: {_why(error.__cause__ or error)}") from None
         except DialerError:
@@ -108,16 +109,22 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
 
 
 async def _answering(engine: AsyncEngine) -> None:
-    """Wait for a server that is there and starts: it may be recovering from a crash."""
-    until = time.monotonic() + _STARTS_WITHIN_S
+    """Wait for a server that is there and starts: it may be recovering from a crash, or just
+    going down for a restart."""
+    until = time.monotonic() + STARTS_WITHIN_S
     while True:
         try:
             async with engine.connect():
                 return
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != "57P03" or time.monotonic() > until:
+            is_restarting = getattr(error.orig, "sqlstate", None) in _RESTARTING
+            if not (is_restarting or error.connection_invalidated) or time.monotonic() > until:
                 raise
         await asyncio.sleep(_LOOK_AT_DATABASE_EVERY_S)
+
+
+async def _ask(tx: Tx) -> None:
+    """The transaction's own look at the clock is all that is asked."""
 
 
 def _marks(settings: Settings) -> MarkOf:
@@ -171,13 +178,12 @@ async def open_runtime(
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, migrate=migrate))
-        offset = await set_clock(db, settings)
+        offset = await set_clock(db, settings, patience_s=STARTS_WITHIN_S)
         if settings.uses_twin:
             # An HTTP client that nothing else of a start needs.
             from dialer.app.twin_process import own_twin
 
-            async with db.begin() as tx:
-                account = await carrier.get_carrier(tx)
+            account = await db.run(carrier.get_carrier, patience_s=STARTS_WITHIN_S)
             twin = await own_twin(settings.data_dir, offset, cap=account.cap, cps=account.cps)
             stack.push_async_callback(twin.stop)
             settings = at_twin(settings, twin.url)

@@ -121,10 +121,7 @@ async def _copy_leads(tx: Tx, chunk: Chunk, *, keep_raw: bool) -> None:
     if chunk.leads is None or chunk.leads.is_empty():
         return
     source = await asyncio.to_thread(_as_csv, chunk.leads, keep_raw)
-    columns = ["id", *LEAD_COLUMNS]
-    await (await _driver(tx)).copy_to_table(
-        "lead_import", source=source, columns=columns, format="csv"
-    )
+    await tx.copy_csv("lead_import", ["id", *LEAD_COLUMNS], source)
 
 
 def _as_csv(leads: pl.DataFrame, keep_raw: bool) -> io.BytesIO:
@@ -147,12 +144,7 @@ async def _copy_rejects(tx: Tx, list_id: UUID, rejects: Sequence[Reject]) -> Non
         for made, row in zip(uuid7s(len(rejects)), rejects, strict=True)
     ]
     columns = ["account_id", "id", "list_id", "line", "raw", "column", "reason", "is_duplicate"]
-    await (await _driver(tx)).copy_records_to_table("rejects", records=records, columns=columns)
-
-
-async def _driver(tx: Tx) -> Any:
-    """asyncpg's own connection: SQLAlchemy has no COPY. It is inside the open transaction."""
-    return (await tx.connection.get_raw_connection()).driver_connection
+    await tx.copy_rows("rejects", columns, records)
 
 
 @dataclass(frozen=True, slots=True)

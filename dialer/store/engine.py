@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -106,6 +106,23 @@ class Tx:
         """
         try:
             return await fetch(self.driver, sql, values)
+        except DRIVER_ERRORS as error:
+            raise wrapped(error, self.driver) from error
+
+    async def copy_csv(self, table: str, columns: Sequence[str], source: IO[bytes]) -> None:
+        """Append rows of CSV to a table; errors as of `fetch`."""
+        copying = self.driver.copy_to_table(table, source=source, columns=columns, format="csv")
+        await self._driven(copying)
+
+    async def copy_rows(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Append rows to a table; errors as of `fetch`."""
+        await self._driven(self.driver.copy_records_to_table(table, records=rows, columns=columns))
+
+    async def _driven(self, work: Awaitable[object]) -> None:
+        try:
+            await work
         except DRIVER_ERRORS as error:
             raise wrapped(error, self.driver) from error
 

@@ -47,12 +47,10 @@ async def add_scrub(
             .returning(scrubs)
         )
     ).one()
-    # asyncpg's own connection: SQLAlchemy has no COPY. It is inside the open transaction.
-    driver: Any = (await tx.connection.get_raw_connection()).driver_connection
-    await driver.copy_records_to_table(
+    await tx.copy_rows(
         "scrub_results",
-        records=[(tx.account_id, scrub_id, phone, verdict) for phone, verdict in verdicts],
-        columns=[column.name for column in scrub_results.columns],
+        [column.name for column in scrub_results.columns],
+        [(tx.account_id, scrub_id, phone, verdict) for phone, verdict in verdicts],
     )
     return row
 
