@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,6 +39,7 @@ from dialer.settings import Settings, missing_speech_keys
 from dialer.store import carrier, embedded
 from dialer.store.connect import create_engine, follow
 from dialer.store.engine import Database, MarkOf, Tx
+from dialer.store.failures import is_restarting
 from dialer.store.migrate import upgrade
 from dialer.web.context import Background, Context
 from dialer.web.live_streams import LiveStreams, Talk
@@ -47,7 +49,6 @@ log = logging.getLogger(__name__)
 _LOOK_AT_DATABASE_EVERY_S = 1.0
 #: How long a start waits for a database that was there, and is just coming back.
 STARTS_WITHIN_S = 60.0
-_RESTARTING = ("57P01", "57P02", "57P03")  # shutting down, crashed, starting up
 
 
 @dataclass(slots=True)
@@ -116,9 +117,8 @@ async def _answering(engine: AsyncEngine) -> None:
         try:
             async with engine.connect():
                 return
-        except DBAPIError as error:
-            is_restarting = getattr(error.orig, "sqlstate", None) in _RESTARTING
-            if not (is_restarting or error.connection_invalidated) or time.monotonic() > until:
+        except (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
+            if not is_restarting(error) or time.monotonic() > until:
                 raise
         await asyncio.sleep(_LOOK_AT_DATABASE_EVERY_S)
 

@@ -33,6 +33,17 @@ def is_gone(error: BaseException) -> bool:
     return isinstance(error, ConnectionError | asyncpg.InternalClientError)
 
 
+def is_restarting(error: BaseException) -> bool:
+    """True for what a server says that was just there: going down, recovering, or starting."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _sqlstate(error.orig)[:2] in ("08", "57")
+    if isinstance(error, asyncpg.PostgresError):
+        return _sqlstate(error)[:2] in ("08", "57")
+    if isinstance(error, ConnectionRefusedError):
+        return False  # nobody is there
+    return isinstance(error, ConnectionError | asyncpg.InternalClientError)  # cut off in the middle
+
+
 def cannot_connect(error: BaseException) -> bool:
     """True for what may pass by itself: not for a wrong password or a database that is missing."""
     if isinstance(error, asyncpg.PostgresError):
