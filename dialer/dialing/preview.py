@@ -198,7 +198,7 @@ async def _groups(tx: Tx, campaign: Campaign, packs: Sequence[Pack]) -> list[Gro
     """Put the waiting leads together, and read of each group one lead as the dial pass does."""
     category = campaign.definition.campaign.category
     list_id = campaign.row.list_id
-    marks = await erased_marks(tx)
+    marks = await erased_marks(tx, campaign.id)
     phones = await preview.waiting_phones(tx, campaign.id) if marks else []
     since = history_since(packs, tx.now)
     found = await preview.groups_alike(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import column, delete, func, literal, select, update, values
+from sqlalchemy import column, delete, func, literal, or_, select, update, values
 from sqlalchemy.dialects.postgresql import insert
 
 from dialer.domain.erasure import MARK
@@ -37,18 +37,26 @@ async def suppressed_among(tx: Tx, phones: Iterable[str], campaign_id: UUID) -> 
     return {listed.get(row.phone, row.phone) for row in rows}
 
 
-async def erased_marks(tx: Tx) -> set[str]:
-    """Return the marks of all erased numbers on the list."""
+async def erased_marks(tx: Tx, campaign_id: UUID | None = None) -> set[str]:
+    """Return the marks of erased numbers that are suppressed everywhere, or for this campaign."""
     rows = await tx.all(
-        select(s.phone).where(s.account_id == tx.account_id, s.phone.startswith(MARK))
+        select(s.phone).where(
+            s.account_id == tx.account_id,
+            s.phone.startswith(MARK),
+            or_(s.scope == "everywhere", s.campaign_id == campaign_id),
+        )
     )
     return {row.phone for row in rows}
 
 
 async def is_erased(tx: Tx, phone: str) -> bool:
-    """True for a number whose person was erased: it stays suppressed everywhere, unwritten."""
-    query = select(s.id).where(s.account_id == tx.account_id, s.phone == tx.mark_of(phone))
-    return await tx.scalar(query.limit(1)) is not None
+    """True for a number whose person was erased and stays suppressed everywhere. A mark for one
+    campaign is not enough: the other was lifted, and the person may be called again, and opt out.
+    """
+    query = select(s.id).where(
+        s.account_id == tx.account_id, s.phone == tx.mark_of(phone), s.scope == "everywhere"
+    )
+    return await tx.scalar(query) is not None
 
 
 async def without_erased(tx: Tx, phones: Sequence[str]) -> Sequence[str]:

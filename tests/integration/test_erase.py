@@ -17,7 +17,7 @@ from dialer.leads.load import import_leads
 from dialer.store.calls import add_recording
 from dialer.store.checks import verify_checks
 from dialer.store.engine import Tx
-from dialer.store.suppressions import list_suppressions, suppressed_among
+from dialer.store.suppressions import delete_suppression, list_suppressions, suppressed_among
 from dialer.store.tables import answers, outbox, rejects, turns
 from tests.integration.dialing_floor import ASHA, RAVI, Floor
 
@@ -141,6 +141,29 @@ async def test_their_suppression_stays_as_a_mark_that_claim_and_import_match(flo
         assert added == 1 and len(await list_suppressions(tx, phone=ASHA)) == 1
     assert not any(DIGITS in rows for rows in (await _everything(floor)).values())
     assert "asked to be erased" in reject.reason and reject.raw == ""
+
+
+@pytest.mark.parametrize("by", ["a call", "a file"])
+async def test_who_may_be_called_again_may_opt_out_again(floor: Floor, by: str) -> None:
+    """Everywhere was lifted by hand; what stays is a mark for one campaign."""
+    campaign_id = await floor.launch([ASHA])
+    elsewhere = await floor.launch([RAVI], name="elsewhere")
+    one = {"scope": "campaign", "campaign_id": campaign_id}
+    await floor.db.run(lambda tx: suppress(tx, phone=ASHA, source="test", reason="opt_out", **one))
+    await _erase(floor, ASHA)
+    async with floor.db.begin() as tx:
+        found = await list_suppressions(tx, phone=ASHA)
+        (everywhere,) = [row.id for row in found if row.scope == "everywhere"]
+        await delete_suppression(tx, everywhere)
+    async with floor.db.begin() as tx:
+        assert await suppressed_among(tx, [ASHA], elsewhere) == set()
+        csv = f"phone,name\n{DIGITS},Asha again\n"
+        assert (await import_leads(tx, name="new", data=csv.encode())).loaded == 1
+        if by == "a call":
+            await suppress(tx, phone=ASHA, source="test", reason="opt_out")
+        else:
+            assert (await suppress_all(tx, [ASHA], source="test", reason="file"))[0] == 1
+        assert await suppressed_among(tx, [ASHA], elsewhere) == {ASHA}
 
 
 async def test_a_lead_that_is_erased_after_its_claim_is_not_dialed(floor: Floor) -> None:
