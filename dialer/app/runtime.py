@@ -47,8 +47,8 @@ from dialer.web.live_streams import LiveStreams, Talk
 log = logging.getLogger(__name__)
 
 _LOOK_AT_DATABASE_EVERY_S = 1.0
-#: How long a start waits for a database that was there, and is just coming back.
-STARTS_WITHIN_S = 60.0
+# How long a start waits for a database that was there, and is just coming back.
+_STARTS_WITHIN_S = 60.0
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
             await _answering(engine)
             if migrate or settings.database_url is None:
                 await upgrade(engine)
-            await db.run(_ask, patience_s=STARTS_WITHIN_S)
+            await db.run(_ask, patience_s=_STARTS_WITHIN_S)
         except DatabaseAway as error:
             raise Unavailable(f"DATABASE_URL: {_why(error.__cause__ or error)}") from None
         except DialerError:
@@ -112,7 +112,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
 async def _answering(engine: AsyncEngine) -> None:
     """Wait for a server that is there and starts: it may be recovering from a crash, or just
     going down for a restart."""
-    until = time.monotonic() + STARTS_WITHIN_S
+    until = time.monotonic() + _STARTS_WITHIN_S
     while True:
         try:
             async with engine.connect():
@@ -178,12 +178,12 @@ async def open_runtime(
     settings = replace(settings, data_dir=make_data_dir(settings.data_dir))
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, migrate=migrate))
-        offset = await set_clock(db, settings, patience_s=STARTS_WITHIN_S)
+        offset = await set_clock(db, settings, patience_s=_STARTS_WITHIN_S)
         if settings.uses_twin:
             # An HTTP client that nothing else of a start needs.
             from dialer.app.twin_process import own_twin
 
-            account = await db.run(carrier.get_carrier, patience_s=STARTS_WITHIN_S)
+            account = await db.run(carrier.get_carrier, patience_s=_STARTS_WITHIN_S)
             twin = await own_twin(settings.data_dir, offset, cap=account.cap, cps=account.cps)
             stack.push_async_callback(twin.stop)
             settings = at_twin(settings, twin.url)

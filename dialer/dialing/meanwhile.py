@@ -1,5 +1,5 @@
-"""Work of this process while the database server is at a statement: it has a processor of its own,
-and one that waits for the other is half the machine idle."""
+"""Work of this process while the database server is at its own: it has a processor to itself, and
+while one waits for the other half of the machine is idle."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-async def meanwhile(statement: Coroutine[Any, Any, T], work: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """Send a statement, do ``work`` until its answer is there, and return both results.
+async def meanwhile(asking: Coroutine[Any, Any, T], work: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Send the first statement of ``asking``, do ``work`` while the server is at it and at those
+    that follow, and return both results.
 
-    ``work`` must not use the statement's connection. Whichever fails, the other is over when its
-    error is raised.
+    ``work`` must not use their connection. Whichever fails, the other is over when its error is
+    raised.
     """
-    task = asyncio.create_task(statement)
+    task = asyncio.create_task(asking)
     try:
         await asyncio.sleep(0)  # it is on its way before the work begins
         done = await work

@@ -3,17 +3,17 @@ than over everything else of its statement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _NEXT, _NULL = "\x1f", "\x1e"
 
 
-def joined(texts: Iterable[str | None]) -> str:
-    """Return texts as `unjoined` reads them; `ValueError` for one that would be read as several,
-    or, alone, as none."""
-    given = [_NULL if text is None else text for text in texts]
-    whole = _NEXT.join(given)
-    if given and (not whole or whole.count(_NEXT) != len(given) - 1):
+def joined(texts: Sequence[str | None]) -> str:
+    """Return texts as `unjoined` reads them; `ValueError` for one that would be read as another,
+    as several or, alone, as none."""
+    whole = _NEXT.join([_NULL if text is None else text for text in texts])
+    nexts, nulls = max(0, len(texts) - 1), texts.count(None)
+    if (texts and not whole) or whole.count(_NEXT) != nexts or whole.count(_NULL) != nulls:
         raise ValueError("a value is empty or holds a separator")
     return whole
 

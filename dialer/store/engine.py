@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# One is seeded; every table is keyed by it so that many can live side by side.
+# One account is seeded; every table is keyed by it so that many can live side by side.
 ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 _MOST_RUNS = 6

@@ -45,7 +45,7 @@ async def facts_of(
     """
     phones = sorted(set(leads.values()))
     marks = {tx.mark_of(phone): phone for phone in phones}
-    given = (joined(phones), joined(marks), joined([lead.hex for lead in leads]))
+    given = (joined(phones), joined(list(marks)), joined([lead.hex for lead in leads]))
     values = [*given, campaign_id, list_id, history_since, tx.now]
     sql = _READ
     if with_subjects:
