@@ -101,7 +101,7 @@ async def _run(runtime: Runtime, args: argparse.Namespace, tell: Tell) -> Result
     await arm_failures(twin_url(runtime))
     files = " and ".join(f"{stem}.toml" for stem in STEMS)
     tell(
-        f"Running copies of {files} with retries after 10-20 s instead of hours, rings of "
+        f"Running copies of {files} with retries after 5-10 s instead of hours, rings of "
         f"{RING_TIMEOUT_S} s, and an end one hour ahead. The twin's recogniser, model and voice "
         "fail in some calls on purpose."
     )

@@ -28,8 +28,8 @@ LASTS = timedelta(hours=1)
 RETRY_DELAYS = {
     "busy": ["PT10S"],
     "no_answer": ["PT5S", "PT10S"],
-    "failed": ["PT15S"],
-    "machine": ["PT20S"],
+    "failed": ["PT10S"],
+    "machine": ["PT5S"],
 }
 RING_TIMEOUT_S = 15
 
