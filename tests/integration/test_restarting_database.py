@@ -30,11 +30,15 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 
 async def kill_a_backend(dsn: str) -> None:
-    """The server ends all others then, and recovers for a moment."""
-    connection = await asyncpg.connect(dsn)
-    os.kill(await connection.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
+    """The server ends all others then, and recovers for a moment.
+
+    It may take connections until it has seen the death: a witness tells when it has.
+    """
+    killed, witness = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    os.kill(await killed.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
     with pytest.raises((asyncpg.PostgresError, OSError)):
-        await connection.fetch("SELECT pg_sleep(10)")
+        await witness.fetch("SELECT pg_sleep(60)")
+    killed.terminate()
 
 
 @pytest.mark.parametrize("when", ["before it asks", "once it was answered"])
