@@ -239,7 +239,7 @@ async def test_the_ledger_witnesses_in_memory_and_on_disk(tmp_path: Path) -> Non
 
 
 async def test_callbacks_and_cdrs_are_stamped_in_product_time() -> None:
-    async with customer(clock_offset_us=-365 * 86_400_000_000) as one:
+    async with customer(clock_offset_us=-365 * 86_400_000_000, cdr_delay_s=0) as one:
         scripted(one)
         await one.run()
         stamp = one.twin.exchange.clock.now().strftime("%Y-")
