@@ -158,7 +158,7 @@ def forgotten(world: World) -> World:
         for look in world.looks
         if rows[look.attempt].state is look.seen  # else it is dropped, for no state comes back
     ]
-    return with_looks(world._replace(attempts=tuple(map(_forgotten, rows))), looks)
+    return world._replace(attempts=tuple(map(_forgotten, rows)), looks=tuple(sorted(looks)))
 
 
 @cache
