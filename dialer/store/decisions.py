@@ -178,6 +178,8 @@ _ATTEMPT = (
     *("place_at", "valid_until", "window_ends_at"),
 )
 _MOVED = ("state", "due_at", "disposition", "blocked_code", "last_attempt_id")
+# That the rows to change are among those of the batch is said twice: planned while a table is new,
+# a join alone reads all of them, and goes on so until they are counted again.
 _APPEND = f"""
 WITH {_GIVEN}, head AS (
   UPDATE accounts SET chain_head = $3, chain_seq = $4::bigint + $5::int,
@@ -196,12 +198,13 @@ WITH {_GIVEN}, head AS (
 ), taken AS (
   UPDATE lines SET live_attempt_id = given.attempt_id FROM given
   WHERE lines.account_id = $1 AND lines.phone = given.phone AND given.attempt_id IS NOT NULL
+    AND lines.phone = ANY(ARRAY(SELECT phone FROM given WHERE attempt_id IS NOT NULL))
 ), moved AS (
   UPDATE enrolments SET last_check_id = given.check_id, changed_at = $2,
     {", ".join(f"{name} = given.{name}" for name in _MOVED)}
   FROM given
   WHERE enrolments.account_id = $1 AND enrolments.id = given.enrolment_id
-    AND given.state IS NOT NULL
+    AND given.state IS NOT NULL AND enrolments.id = ANY(ARRAY(SELECT enrolment_id FROM given))
 ), put_off AS (
   UPDATE enrolments SET changed_at = $2, due_at = $8::timestamptz
   WHERE account_id = $1 AND id = ANY($7::uuid[])

@@ -23,7 +23,7 @@ from dialer.providers.protocols import Accepted, CallRequest
 from tests.benchmarks.figure import Figure
 
 LATENCY_S = 0.2
-IN_FLIGHT = (100, 400, 800)
+IN_FLIGHT = (100, 400, 800, 1600)
 ROUNDS = 6  # calls of each that is in flight
 AUTH = ("MADIALERTWIN00000001", "token")
 URL = "http://127.0.0.1:9/x"

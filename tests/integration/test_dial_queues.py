@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -59,6 +60,29 @@ async def test_a_pass_scans_no_table(full: tuple[Database, UUID]) -> None:
     for plan in (lined_up, claim):
         assert re.findall(r"Seq Scan on (\w+)", plan) == [], plan
         assert "ix_enrolments_due" in plan
+
+
+async def test_what_is_planned_while_tables_are_new_reads_its_batch_alone(
+    database_url: str,
+) -> None:
+    db = Database(create_engine(database_url))
+    await db.run(set_noon)
+    campaign_id = await db.run(lambda tx: start_campaign(tx, LAW))
+    await add_leads(db, campaign_id, 20 * OPEN - 1, first=0)  # lines and calls are still empty
+    read: list[list[int]] = []
+    for turn in range(1, 21):
+        async with db.begin() as tx:
+            await save_carrier(tx, cap=turn * OPEN, cps=1e6, next_slot_at=None)
+            assert len(await dial_pass(tx, LAW)) == OPEN
+            counts = await tx.fetch(
+                "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables "
+                "WHERE relname IN ('enrolments', 'lines') ORDER BY relname"
+            )
+            read.append([row[0] for row in counts])  # since the statistics were last sent
+    each = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(read) if a[1] < b[1]]
+    assert len(each) >= 10
+    assert all(leads <= 8 * OPEN and lines <= 2 * OPEN for leads, lines in each), each
+    await db.dispose()
 
 
 async def _plan(tx: Tx, sql: str, *values: object) -> str:
