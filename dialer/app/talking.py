@@ -126,7 +126,7 @@ class Talking:
 
         async def read(tx: Tx) -> OpenCall | None:
             nonlocal read_at
-            read_at = time.monotonic()  # of `tx.now`: a busy process commits later
+            read_at = tx.read_at  # of `tx.now`: a busy process commits later
             return await open_call(tx, self.law, start.attempt_id, stream_id=start.stream_id)
 
         call = await self.db.run(read)

@@ -139,7 +139,14 @@ async def place(
     machine that stops just there makes it longer.
     """
     began = placing.monotonic()
-    request = await placing.db.run(lambda tx: _start(tx, placing, attempt_id), reads_clock=False)
+    try:
+        request = await placing.db.run(
+            lambda tx: _start(tx, placing, attempt_id), reads_clock=False
+        )
+    except _Forgotten:
+        if slots is not None:
+            slots.booked.clear()  # somebody else may have booked the same instants since
+        return
     if request is None:
         if slots is not None and slot is not None:
             slots.add(slot)
@@ -164,6 +171,11 @@ async def _is_accepted(db: Database, request: _Request, reply: Accepted) -> bool
         return await requests.accept(db, request.attempt, reply.request_uuid)
     except (DatabaseAway, DBAPIError):
         return False
+
+
+class _Forgotten(Exception):
+    """Postgres crashed before it wrote the pass of an intent to the disk (`claim`): neither the
+    intent nor any slot of that pass is booked any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +246,9 @@ async def _book_again(tx: Tx, before: float, *, ahead_s: float = 0.0, busy_s: fl
 async def _start(tx: Tx, placing: Placing, attempt_id: UUID) -> _Request | None:
     """intended → placing under the line's lock, or refused; nothing if another moved it on."""
     attempt = await requests.hold_intent(tx, attempt_id)
-    if attempt is None or attempt.state != AttemptState.INTENDED:
+    if attempt is None:
+        raise _Forgotten
+    if attempt.state != AttemptState.INTENDED:
         return None
     now = await requests.standing(tx, attempt)
     refusal = _why_not(tx, attempt, attempt.line_holder, now, is_draining=placing.is_draining())

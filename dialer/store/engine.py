@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
+from dialer.domain.clock_filter import ClockFilter
 from dialer.domain.erasure import mark
 from dialer.errors import DatabaseAway, Unavailable
 from dialer.store.connect import most_connections
@@ -62,14 +63,15 @@ MarkOf = Callable[[str], str]
 class Tx:
     """One open transaction.
 
-    ``now`` is the product time read when it began, ``read_at`` the monotonic time just before
-    that: an instant of product time that lies ``s`` seconds after ``now`` is ``read_at + s``.
+    ``now`` is the product time read when it began, ``read_at`` the monotonic time of that: an
+    instant of product time that lies ``s`` seconds after ``now`` is ``read_at + s``.
     """
 
     connection: AsyncConnection
     driver: Any  # asyncpg's own connection, in the same transaction
     account_id: UUID
     mark_of: MarkOf
+    clock: ClockFilter
     read_at: float = 0.0
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     hints: set[str] = field(default_factory=set)
@@ -86,8 +88,9 @@ class Tx:
 
     async def read_clock(self) -> None:
         """Read product time (again): for whoever waited for a lock and decides about instants."""
-        self.read_at = time.monotonic()
+        asked_at = time.monotonic()
         self._now = await product_now(self.driver, self.account_id)
+        self.read_at = self.clock.read_at(self._now, asked_at, time.monotonic())
 
     def set_clock(self, row: Any, asked_at: float) -> None:
         """Take product time from a statement's row: clock, clock_offset_us, and clock_waited, how
@@ -96,7 +99,8 @@ class Tx:
         asked_at: monotonic, just before the statement was sent.
         """
         self._now = row.clock + timedelta(microseconds=row.clock_offset_us)
-        self.read_at = asked_at + row.clock_waited.total_seconds()
+        begun_at = asked_at + row.clock_waited.total_seconds()
+        self.read_at = self.clock.read_at(self._now, begun_at, time.monotonic())
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run one statement as it stands, on the driver: for those that every call runs.
@@ -175,6 +179,7 @@ class Database:
         self.account_id = account_id
         self.mark_of = mark_of
         self.hints = Hints(engine, account_id)
+        self._clock = ClockFilter()
         self._away_since: float | None = None  # on the monotonic clock
         # The pool gives a connection that comes back to whoever asks next, not to who waits
         # longest: one could wait for ever beside busy others. Turns are taken here, in order.
@@ -223,7 +228,7 @@ class Database:
             try:
                 connection, driver, transaction = await self._open()
                 try:
-                    tx = Tx(connection, driver, self.account_id, self.mark_of)
+                    tx = Tx(connection, driver, self.account_id, self.mark_of, self._clock)
                     if reads_clock:
                         await tx.read_clock()
                     self._answered()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dialer.dialing.claim import dial_pass
 from dialer.dialing.place import place, place_at_slot
 from dialer.domain.pacing import Slot, Slots, gap_s
 from dialer.errors import DatabaseAway
@@ -45,6 +46,28 @@ async def test_two_processes_late_for_their_slots_keep_the_pace_together(floor: 
     gaps = [after - before for before, after in itertools.pairwise(sent)]
     assert len(sent) == len(intents) == 4
     assert min(gaps) > gap_s(5.0) - 0.02
+
+
+async def test_slots_of_two_passes_lie_as_far_apart_as_they_are_booked(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that waits for its processor just before it asks for the time would take it for
+    older than it is, and start the calls of that pass too early."""
+    await floor.launch([ASHA, RAVI])
+    await floor.db.run(lambda tx: save_carrier(tx, cap=1))
+    (first,) = await floor.claim()
+    fetch = Tx.fetch
+
+    async def fetch_late(tx: Tx, sql: str, *values: Any) -> Any:
+        if "FROM carrier_accounts" in sql:
+            time.sleep(0.05)  # noqa: ASYNC251 - all of the process stands still
+        return await fetch(tx, sql, *values)
+
+    monkeypatch.setattr(Tx, "fetch", fetch_late)
+    await floor.db.run(lambda tx: save_carrier(tx, cap=2))
+    intents = await floor.db.run(lambda tx: dial_pass(tx, floor.law), reads_clock=False)
+    booked_s = (intents[0].place_at - first.place_at).total_seconds()
+    assert abs(intents[0].slot.at - first.slot.at - booked_s) < 0.01
 
 
 async def test_a_process_that_stands_still_in_its_pass_does_not_stop_the_others(
