@@ -42,7 +42,7 @@ class Member:
     port: int
     process: subprocess.Popen[bytes] | None = None
     since: float = 0.0
-    was_killed: bool = False
+    was_ended: bool = False  # by us: killed, or told to end
     is_wanted: bool = True
 
     @property
@@ -83,7 +83,7 @@ class Fleet:
     def _look_at(self, member: Member) -> None:
         if member.process is not None and (code := member.process.poll()) is not None:
             member.process = None
-            if not member.was_killed and member.is_wanted:
+            if not member.was_ended and member.is_wanted:
                 self._note_death(member, code)
             member.since = time.monotonic() + _AGAIN_AFTER_S
         if member.process is None and member.is_wanted and time.monotonic() >= member.since:
@@ -111,12 +111,12 @@ class Fleet:
             )
         self.starts += 1
         member.since = time.monotonic()
-        member.was_killed = False
+        member.was_ended = False
 
     def kill(self, member: Member) -> None:
         """SIGKILL; `keep` starts it again."""
         if member.process is not None and member.is_up:
-            member.was_killed = True
+            member.was_ended = True
             member.process.kill()
             self.kills[member.role] += 1
 
@@ -139,6 +139,7 @@ class Fleet:
             if member.is_wanted or not member.is_up or member.process is None:
                 continue
             if dice.random() < 0.5:
+                member.was_ended = True  # it may be wanted again before it is through
                 member.process.terminate()
             else:
                 self.kill(member)
