@@ -73,7 +73,7 @@ class Scenario:
     cps: float
     is_streamed: bool = False
     batch: int = 400
-    kill_every_s: float = 7.0
+    kill_every_s: float = 5.0
     postgres_every_s: float = 75.0
     burst_every_s: float = 25.0
     workers: tuple[int, int] = (1, 4)
