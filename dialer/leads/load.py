@@ -96,6 +96,7 @@ async def import_leads(
     duplicate += merged.duplicate
     counts = (rows, merged.loaded, merged.updated, duplicate, rejected)
     await _finish(tx, list_id, file, counts)
+    tx.grew("leads", "consents", rows=merged.loaded + merged.updated)
     named = dict(zip(_COUNTS, counts, strict=True))
     await tell(tx, ListImported(list_id=list_id, name=name, counts=named))
     fields = {field: file.columns.name_of(field) for field in file.columns.fields}

@@ -50,6 +50,7 @@ ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 _MOST_RUNS = 6
 _LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
 _MOST_STALE = 100  # more than a pool holds
+_MANY_ROWS = 1000
 _TURN_WITHIN_S = 30.0  # for a connection, when all are busy
 _OF_THE_SERVER = (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 _FOR_HINTS = 2  # one hears them, one sends them
@@ -75,6 +76,7 @@ class Tx:
     read_at: float = 0.0
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     hints: set[str] = field(default_factory=set)
+    grown: set[str] = field(default_factory=set)
     _now: datetime | None = None
 
     @property
@@ -85,6 +87,15 @@ class Tx:
     def hint(self, topic: str) -> None:
         """Wake those who wait for ``topic`` (`store.notify`) once this is committed."""
         self.hints.add(topic)
+
+    def grew(self, *tables: str, rows: int) -> None:
+        """Have Postgres count tables anew once this is committed, if they grew by many rows.
+
+        It does so by itself within a minute. Until then it takes them for nearly empty and joins
+        100,000 leads with as many consents pair by pair, for minutes.
+        """
+        if rows >= _MANY_ROWS:
+            self.grown.update(tables)
 
     async def read_clock(self) -> None:
         """Read product time (again): for whoever waited for a lock and decides about instants."""
@@ -344,8 +355,17 @@ class Database:
     async def _finish(self, tx: Tx) -> None:
         """Do what was left for after the commit; hints are only that, and fail silently."""
         await self.hints.send(tx.hints)
+        for table in sorted(tx.grown):
+            await self._count_anew(table)
         for action in tx.after_commit:
             await action()
+
+    async def _count_anew(self, table: str) -> None:
+        """Where it fails, or the role does not own the table, Postgres does it by itself, later."""
+        try:
+            await self.fetch(f"ANALYZE {table}")
+        except (DBAPIError, DatabaseAway) as error:
+            log.warning("not_counted", extra={"table": table, "error": type(error).__name__})
 
     async def dispose(self) -> None:
         await self.engine.dispose()

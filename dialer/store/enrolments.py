@@ -101,6 +101,7 @@ async def enrol_leads(
     starts."""
     if due and leads:
         tx.hint(DIAL)
+    tx.grew("enrolments", rows=len(leads))
     for start in range(0, len(leads), 5000):
         chunk = leads[start : start + 5000]
         await tx.fetch(  # one statement, for it is counted by statement (`tallies`)

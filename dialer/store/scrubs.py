@@ -52,6 +52,7 @@ async def add_scrub(
         [column.name for column in scrub_results.columns],
         [(tx.account_id, scrub_id, phone, verdict) for phone, verdict in verdicts],
     )
+    tx.grew("scrub_results", rows=len(verdicts))
     return row
 
 
