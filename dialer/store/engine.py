@@ -50,7 +50,7 @@ ACCOUNT_ID = UUID("01900000-0000-7000-8000-000000000001")
 _MOST_RUNS = 6
 _LOOK_AGAIN_S = 0.25  # while a transaction waits for Postgres to come back
 _MOST_STALE = 100  # more than a pool holds
-_MANY_ROWS = 1000
+_MANY_ROWS = 1000  # fewer are joined in no time, however it is planned
 _TURN_WITHIN_S = 30.0  # for a connection, when all are busy
 _OF_THE_SERVER = (DBAPIError, asyncpg.PostgresError, asyncpg.InternalClientError, OSError)
 _FOR_HINTS = 2  # one hears them, one sends them
@@ -76,7 +76,7 @@ class Tx:
     read_at: float = 0.0
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     hints: set[str] = field(default_factory=set)
-    grown: set[str] = field(default_factory=set)
+    grown: set[str] = field(default_factory=set)  # tables
     _now: datetime | None = None
 
     @property

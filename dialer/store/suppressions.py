@@ -124,6 +124,7 @@ async def add_many(tx: Tx, phones: Sequence[str], *, source: str, reason: str) -
         .on_conflict_do_nothing()
         .returning(s.id)
     )
+    tx.grew("suppressions", rows=len(phones))
     return len(result.all())
 
 
